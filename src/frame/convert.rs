@@ -1,0 +1,143 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Format, size and colour conversion: GStreamer's own converter, so that colours come out as
+//! everywhere else in a pipeline.
+
+use gst_video::video_frame::{Readable, Writable};
+use gst_video::{VideoConverterConfig, VideoFrame, VideoInfo};
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot convert {from} to {to}")]
+pub struct ConvertError {
+    from: String,
+    to: String,
+}
+
+/// Converts frames of one kind into frames of another.
+pub struct Converter {
+    from: VideoInfo,
+    to: VideoInfo,
+    inner: gst_video::VideoConverter,
+}
+
+impl std::fmt::Debug for Converter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Converter({} -> {})",
+            describe(&self.from),
+            describe(&self.to)
+        )
+    }
+}
+
+/// `RGB 1280x720`, as errors say it.
+pub fn describe(info: &VideoInfo) -> String {
+    format!("{} {}x{}", info.format(), info.width(), info.height())
+}
+
+impl Converter {
+    /// With `add_borders` the picture keeps its aspect ratio between black borders; without, it is
+    /// stretched.
+    pub fn new(from: &VideoInfo, to: &VideoInfo, add_borders: bool) -> Result<Self, ConvertError> {
+        let fail = |_| ConvertError {
+            from: describe(from),
+            to: describe(to),
+        };
+        let mut config = VideoConverterConfig::new();
+        if add_borders {
+            let (x, y, width, height) = centred(from, to);
+            config.set_dest_x(x);
+            config.set_dest_y(y);
+            config.set_dest_width(Some(width));
+            config.set_dest_height(Some(height));
+            config.set_fill_border(true);
+        }
+        let inner = gst_video::VideoConverter::new(from, to, Some(config)).map_err(fail)?;
+        Ok(Self {
+            from: from.clone(),
+            to: to.clone(),
+            inner,
+        })
+    }
+
+    pub fn from(&self) -> &VideoInfo {
+        &self.from
+    }
+
+    pub fn to(&self) -> &VideoInfo {
+        &self.to
+    }
+
+    pub fn convert(&self, from: &VideoFrame<Readable>, to: &mut VideoFrame<Writable>) {
+        self.inner.frame(from, to);
+    }
+}
+
+/// Where a picture lies within `to` when it keeps its shape: x, y, width, height.
+fn centred(from: &VideoInfo, to: &VideoInfo) -> (i32, i32, i32, i32) {
+    let shape = |info: &VideoInfo| {
+        let par = info.par();
+        (
+            u64::from(info.width()) * par.numer().max(1) as u64,
+            u64::from(info.height()) * par.denom().max(1) as u64,
+        )
+    };
+    let (from_width, from_height) = shape(from);
+    let (to_width, to_height) = shape(to);
+    let (width, height) = (u64::from(to.width()), u64::from(to.height()));
+    // Compared as fractions: both sides of `from_width/from_height ? to_width/to_height`.
+    let (fit_width, fit_height) = if u128::from(from_width) * u128::from(to_height)
+        > u128::from(to_width) * u128::from(from_height)
+    {
+        (
+            width,
+            scaled(height, from_height * to_width, from_width * to_height),
+        )
+    } else {
+        (
+            scaled(width, from_width * to_height, from_height * to_width),
+            height,
+        )
+    };
+    (
+        ((width - fit_width) / 2) as i32,
+        ((height - fit_height) / 2) as i32,
+        fit_width as i32,
+        fit_height as i32,
+    )
+}
+
+fn scaled(value: u64, num: u64, den: u64) -> u64 {
+    let scaled = u128::from(value) * u128::from(num) / u128::from(den.max(1));
+    (scaled as u64).clamp(1, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gst_video::VideoFormat;
+
+    fn info(width: u32, height: u32) -> VideoInfo {
+        VideoInfo::builder(VideoFormat::Rgb, width, height)
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn borders_keep_the_shape() {
+        gst::init().unwrap();
+        assert_eq!(
+            centred(&info(640, 480), &info(1280, 720)),
+            (160, 0, 960, 720)
+        );
+        assert_eq!(
+            centred(&info(1280, 720), &info(640, 480)),
+            (0, 60, 640, 360)
+        );
+        assert_eq!(centred(&info(100, 100), &info(100, 100)), (0, 0, 100, 100));
+        assert_eq!(centred(&info(8000, 1), &info(10, 10)), (0, 4, 10, 1));
+    }
+}

@@ -1,0 +1,34 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+/**
+ * plugin-dsframe:
+ *
+ * Inject frames into DeepStream pipelines and capture frames from them, by properties instead of
+ * callbacks. See the elements `dsframeinject` and `dsframecapture`.
+ *
+ * Since: 0.1
+ */
+use gst::glib;
+
+pub mod codec;
+pub mod frame;
+pub mod mem;
+pub mod meta;
+
+fn plugin_init(_plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    Ok(())
+}
+
+gst::plugin_define!(
+    dsframe,
+    env!("CARGO_PKG_DESCRIPTION"),
+    plugin_init,
+    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+    "MIT/X11",
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_REPOSITORY"),
+    env!("BUILD_REL_DATE")
+);
