@@ -14,6 +14,7 @@ use gst::glib;
 
 pub mod codec;
 pub mod frame;
+pub mod inject;
 pub mod mem;
 pub mod meta;
 

@@ -1,0 +1,121 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The one place where the streaming thread of the source waits, and what ends the wait.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How a wait ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Wait<T> {
+    Ready(T),
+    /// `unlock()` was called; the state that was waited for is untouched.
+    Flushing,
+    TimedOut,
+}
+
+/// Waits of the streaming thread that `unlock()` ends, also when it comes before the wait.
+#[derive(Debug, Default)]
+pub struct Gate {
+    flushing: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        // A bool cannot be left half-changed by a panic elsewhere.
+        self.flushing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn set_flushing(&self, flushing: bool) {
+        *self.lock() = flushing;
+        self.changed.notify_all();
+    }
+
+    pub fn is_flushing(&self) -> bool {
+        *self.lock()
+    }
+
+    /// To be called after what `poll` looks at has changed, without holding its lock.
+    pub fn wake(&self) {
+        // Taken so that the change cannot fall between a waiter's look and its sleep.
+        drop(self.lock());
+        self.changed.notify_all();
+    }
+
+    /// Waits until `poll` has something, for `limit` at most (`None`: as long as it takes).
+    /// `poll` may lock what producers lock before they call [`Gate::wake`].
+    pub fn wait<T>(&self, limit: Option<Duration>, mut poll: impl FnMut() -> Option<T>) -> Wait<T> {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut flushing = self.lock();
+        loop {
+            if *flushing {
+                return Wait::Flushing;
+            }
+            if let Some(ready) = poll() {
+                return Wait::Ready(ready);
+            }
+            flushing = match deadline {
+                None => self
+                    .changed
+                    .wait(flushing)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Wait::TimedOut;
+                    }
+                    self.changed
+                        .wait_timeout(flushing, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::thread;
+
+    #[test]
+    fn an_unlock_that_comes_first_wins() {
+        let gate = Gate::default();
+        gate.set_flushing(true);
+        assert_eq!(gate.wait(None, || Some(1)), Wait::Flushing);
+        gate.set_flushing(false);
+        assert_eq!(gate.wait(None, || Some(1)), Wait::Ready(1));
+    }
+
+    #[test]
+    fn a_wait_ends_by_limit_by_unlock_and_by_news() {
+        let gate = Arc::new(Gate::default());
+        let limit = Some(Duration::from_millis(1));
+        assert_eq!(gate.wait(limit, || None::<()>), Wait::TimedOut);
+
+        let value = Arc::new(AtomicU32::new(0));
+        let producer = thread::spawn({
+            let (gate, value) = (gate.clone(), value.clone());
+            move || {
+                value.store(7, Ordering::SeqCst);
+                gate.wake();
+            }
+        });
+        let poll = || Some(value.load(Ordering::SeqCst)).filter(|v| *v != 0);
+        assert_eq!(gate.wait(None, poll), Wait::Ready(7));
+        producer.join().unwrap();
+
+        let unlocker = thread::spawn({
+            let gate = gate.clone();
+            move || gate.set_flushing(true)
+        });
+        assert_eq!(gate.wait(None, || None::<()>), Wait::Flushing);
+        unlocker.join().unwrap();
+    }
+}

@@ -1,0 +1,179 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Where frames come from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gst_video::VideoInfo;
+
+use super::gate::Gate;
+use crate::frame::{Frame, ViewMut};
+use crate::meta::Detection;
+
+/// What a source knows about its frames before the first is fetched.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Format, size, rate, colorimetry and pixel aspect ratio that the source has by itself.
+    /// `None` for sources that draw whatever is asked for.
+    pub native: Option<VideoInfo>,
+    pub rate: Rate,
+    /// Length in frames of one pass, where it is known.
+    pub frames: Option<u64>,
+    /// Length of one pass, where the source has timestamps of its own.
+    pub duration: Option<gst::ClockTime>,
+    pub seekable: bool,
+    /// Frames come with timestamps that are to be kept.
+    pub own_timestamps: bool,
+    /// Frames come when they come (a camera, a network stream).
+    pub live: bool,
+}
+
+/// How many frames make a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// What the source would take by itself; any other can be declared.
+    Free(gst::Fraction),
+    /// What the frames were made for; they are neither dropped nor repeated to meet another.
+    Fixed(gst::Fraction),
+}
+
+impl Rate {
+    pub fn fraction(self) -> gst::Fraction {
+        match self {
+            Self::Free(rate) | Self::Fixed(rate) => rate,
+        }
+    }
+}
+
+/// What the frames are to be converted to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// In system memory, also when the frames go into NVMM from there.
+    pub info: VideoInfo,
+    pub add_borders: bool,
+}
+
+/// Draws frames straight into the memory that is pushed.
+pub trait Paint: Send + Sync {
+    /// `number` counts from 0; the view is of the target's format and size.
+    fn paint(&self, number: u64, view: &mut ViewMut<'_>);
+}
+
+pub enum Picture {
+    /// A frame ready to be pushed. Normally of the target's format and size; frames that were
+    /// fetched before the target changed are not.
+    Ready(Frame),
+    /// Still to be drawn, as this frame of the painter.
+    Paint(Arc<dyn Paint>, u64),
+}
+
+pub struct Fetched {
+    pub picture: Picture,
+    /// Only from sources with timestamps of their own. Rises over loops.
+    pub pts: Option<gst::ClockTime>,
+    pub duration: Option<gst::ClockTime>,
+    /// What is known to be in the picture, in pixels of the target.
+    pub detections: Vec<Detection>,
+}
+
+// Returned once per frame and taken apart at once.
+#[allow(clippy::large_enum_variant)]
+pub enum Next {
+    Frame(Fetched),
+    End,
+    /// `unlock()` ended the wait; the frame comes with the next call.
+    Flushing,
+    /// Nothing came within the limit.
+    TimedOut,
+}
+
+/// Frames, one after another.
+pub trait Source: Send {
+    fn facts(&self) -> &Facts;
+
+    /// Called before the first `next` and whenever the negotiated format changes.
+    fn set_target(&mut self, target: &Target) -> Result<(), SourceError>;
+
+    /// The next frame. Waits on the [`Gate`] that the source was opened with and nowhere else.
+    /// After an error for which [`SourceError::is_one_frame`] holds the following frame can be
+    /// asked for.
+    fn next(&mut self, limit: Option<Duration>) -> Result<Next, SourceError>;
+
+    /// Go on from this place; only asked if the facts say seekable. Sources without timestamps of
+    /// their own go by `frame`, the others by `time`.
+    fn seek(&mut self, frame: u64, time: gst::ClockTime) -> Result<(), SourceError>;
+}
+
+/// Why there is no frame.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SourceError {
+    /// A property that does not fit what was found.
+    #[error("{property}: {reason}")]
+    Settings {
+        property: &'static str,
+        reason: String,
+    },
+    #[error("{what}: {reason}")]
+    NotFound { what: String, reason: String },
+    #[error("cannot open {what}: {reason}")]
+    Open { what: String, reason: String },
+    #[error("cannot read {what}: {reason}")]
+    Read { what: String, reason: String },
+    /// This frame is bad; the next may be good.
+    #[error("{what}: {reason}")]
+    BadFrame { what: String, reason: String },
+    /// The stream as a whole is not what it says, or ended where it must not.
+    #[error("{what}: {reason}")]
+    BadStream { what: String, reason: String },
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl SourceError {
+    /// Whether only this frame is lost, so that `on-error=skip` can go on with the next.
+    pub fn is_one_frame(&self) -> bool {
+        matches!(self, Self::BadFrame { .. })
+    }
+}
+
+impl From<&SourceError> for gst::ErrorMessage {
+    fn from(error: &SourceError) -> Self {
+        let text = error.to_string();
+        match error {
+            SourceError::Settings { .. } => {
+                gst::error_msg!(gst::ResourceError::Settings, ["{text}"])
+            }
+            SourceError::NotFound { .. } => {
+                gst::error_msg!(gst::ResourceError::NotFound, ["{text}"])
+            }
+            SourceError::Open { .. } => gst::error_msg!(gst::ResourceError::OpenRead, ["{text}"]),
+            SourceError::Read { .. } => gst::error_msg!(gst::ResourceError::Read, ["{text}"]),
+            SourceError::BadFrame { .. } | SourceError::BadStream { .. } => {
+                gst::error_msg!(gst::StreamError::Decode, ["{text}"])
+            }
+            SourceError::Internal(_) => gst::error_msg!(gst::LibraryError::Failed, ["{text}"]),
+        }
+    }
+}
+
+/// What sources report besides frames: said on the bus, in time with the frames.
+pub trait Report: Send + Sync {
+    /// A warning that does not stop anything, such as a gap in a numbered sequence.
+    fn warn(&self, error: SourceError);
+    /// A message of an inner pipeline that belongs on the outer bus (tags, missing plugins).
+    fn forward(&self, message: gst::Message);
+}
+
+/// What every source is opened with.
+#[derive(Clone)]
+pub struct Surroundings {
+    pub gate: Arc<Gate>,
+    pub report: Arc<dyn Report>,
+    /// Frames fetched ahead, at least 1.
+    pub prefetch: usize,
+    /// Start again at the end.
+    pub looping: bool,
+}
