@@ -12,8 +12,10 @@
  */
 use gst::glib;
 
+pub mod capture;
 pub mod codec;
 pub mod frame;
+pub mod gate;
 pub mod inject;
 pub mod mem;
 pub mod meta;

@@ -4,6 +4,6 @@
 
 //! `dsframeinject`: frames into a pipeline.
 
-pub mod gate;
+pub use crate::gate;
 pub mod prefetch;
 pub mod source;
