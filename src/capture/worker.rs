@@ -35,8 +35,8 @@ pub trait Process: Send + Sync + 'static {
     /// Runs in order, never twice at a time. `None`: `work` panicked. Settles the ticket.
     fn commit(&self, job: Self::Job, done: Option<Self::Done>);
 
-    /// After each commit, with nothing locked.
-    fn committed(&self);
+    /// After each commit, with nothing locked; `left` jobs are not committed yet.
+    fn committed(&self, left: usize);
 }
 
 enum Slot<P: Process> {
@@ -133,9 +133,13 @@ impl<P: Process> Shared<P> {
             };
             // A panic here must not leave `committing` set; the ticket settles itself when dropped.
             let _ = catch_unwind(AssertUnwindSafe(|| self.process.commit(job, done)));
-            self.state().committing = None;
+            let left = {
+                let mut state = self.state();
+                state.committing = None;
+                state.uncommitted()
+            };
             self.gate.wake();
-            let _ = catch_unwind(AssertUnwindSafe(|| self.process.committed()));
+            let _ = catch_unwind(AssertUnwindSafe(|| self.process.committed(left)));
         }
     }
 }
@@ -206,8 +210,9 @@ impl<P: Process> Worker<P> {
         self.shared.state().uncommitted() < self.shared.bound
     }
 
-    pub fn is_idle(&self) -> bool {
-        self.shared.state().uncommitted() == 0
+    /// Jobs accepted and not committed.
+    pub fn left(&self) -> usize {
+        self.shared.state().uncommitted()
     }
 
     /// Takes the job if there is room, and gives it back if not. Never blocks.
@@ -350,7 +355,7 @@ mod tests {
             }
         }
 
-        fn committed(&self) {}
+        fn committed(&self, _left: usize) {}
     }
 
     struct Rig {
@@ -387,7 +392,7 @@ mod tests {
         }
 
         fn drain(&self) {
-            self.gate.wait(None, || self.worker.is_idle().then_some(()));
+            self.gate.wait(None, || (self.worker.left() == 0).then_some(()));
         }
     }
 
@@ -449,7 +454,7 @@ mod tests {
             thread::yield_now();
         }
         assert_eq!(rig.worker.abandon(), 5);
-        assert!(rig.worker.is_idle());
+        assert!((rig.worker.left() == 0));
         assert_eq!(rig.worker.stop(), 2, "both threads hang in their job");
         drop(held);
         drop(rig.worker);
