@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::codec;
+use crate::fault::Fault;
 
 use super::enums::{Encoding, Mode, OnError, OnExists, Overflow, Subsampling};
 use super::name::Template;
@@ -82,9 +83,9 @@ pub struct SettingsError {
     pub reason: String,
 }
 
-impl From<SettingsError> for gst::ErrorMessage {
+impl From<SettingsError> for Fault {
     fn from(error: SettingsError) -> Self {
-        gst::error_msg!(gst::ResourceError::Settings, ["{error}"])
+        Self::resource(gst::ResourceError::Settings, error)
     }
 }
 
@@ -179,10 +180,16 @@ impl TryFrom<&Settings> for Config {
 
 fn rules(set: &Settings, with_pictures: bool) -> Result<Rules, SettingsError> {
     if set.interval != 0 && set.interval_time != 0 {
-        return bad("interval-time", "cannot be combined with interval: unset one");
+        return bad(
+            "interval-time",
+            "cannot be combined with interval: unset one",
+        );
     }
     if set.mode == Mode::Manual && (set.interval != 0 || set.interval_time != 0) {
-        return bad("mode", "manual takes no frames by interval or interval-time");
+        return bad(
+            "mode",
+            "manual takes no frames by interval or interval-time",
+        );
     }
     let (start, stop) = (
         set.start_time.map(gst::ClockTime::nseconds),
@@ -208,9 +215,13 @@ fn rules(set: &Settings, with_pictures: bool) -> Result<Rules, SettingsError> {
             ),
         },
     };
-    let streams = StreamList::parse(set.streams.as_deref().unwrap_or_default()).or_else(
-        |reason| bad("streams", format!("{reason}; write 0,3 for streams 0 and 3")),
-    )?;
+    let streams =
+        StreamList::parse(set.streams.as_deref().unwrap_or_default()).or_else(|reason| {
+            bad(
+                "streams",
+                format!("{reason}; write 0,3 for streams 0 and 3"),
+            )
+        })?;
     Ok(Rules {
         trigger,
         start,
@@ -221,8 +232,7 @@ fn rules(set: &Settings, with_pictures: bool) -> Result<Rules, SettingsError> {
 }
 
 fn pictures(set: &Settings, location: &str, rules: &Rules) -> Result<Pictures, SettingsError> {
-    let template =
-        Template::parse(location).or_else(|error| bad("location", error.to_string()))?;
+    let template = Template::parse(location).or_else(|error| bad("location", error.to_string()))?;
     if !template.varies() && rules.max_captures != 1 {
         return bad(
             "location",

@@ -9,9 +9,15 @@
 #[enum_type(name = "GstDsFrameCaptureMode")]
 pub enum Mode {
     #[default]
-    #[enum_value(name = "By interval, unless other properties ask for more", nick = "auto")]
+    #[enum_value(
+        name = "By interval, unless other properties ask for more",
+        nick = "auto"
+    )]
     Auto = 0,
-    #[enum_value(name = "Every so many frames, or one frame for so much time", nick = "interval")]
+    #[enum_value(
+        name = "Every so many frames, or one frame for so much time",
+        nick = "interval"
+    )]
     Interval = 1,
     #[enum_value(name = "Only when asked: signal, property or event", nick = "manual")]
     Manual = 5,
@@ -22,13 +28,19 @@ pub enum Mode {
 #[enum_type(name = "GstDsFrameCaptureEncoding")]
 pub enum Encoding {
     #[default]
-    #[enum_value(name = "From the suffix of location; JPEG where there is none", nick = "auto")]
+    #[enum_value(
+        name = "From the suffix of location; JPEG where there is none",
+        nick = "auto"
+    )]
     Auto = 0,
     #[enum_value(name = "JPEG", nick = "jpg")]
     Jpg = 1,
     #[enum_value(name = "PNG: RGB, RGBA or gray, lossless", nick = "png")]
     Png = 2,
-    #[enum_value(name = "NumPy array of height, width and channels, 8 bit", nick = "npy")]
+    #[enum_value(
+        name = "NumPy array of height, width and channels, 8 bit",
+        nick = "npy"
+    )]
     Npy = 3,
     #[enum_value(name = "The negotiated format as it is, without padding", nick = "raw")]
     Raw = 4,
@@ -52,7 +64,10 @@ pub enum Subsampling {
 #[enum_type(name = "GstDsFrameCaptureOverflow")]
 pub enum Overflow {
     #[default]
-    #[enum_value(name = "Drop the oldest in a live pipeline, block in any other", nick = "auto")]
+    #[enum_value(
+        name = "Drop the oldest in a live pipeline, block in any other",
+        nick = "auto"
+    )]
     Auto = 0,
     #[enum_value(name = "Hold the pipeline until there is room", nick = "block")]
     Block = 1,

@@ -11,6 +11,7 @@ use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_video::{VideoInfo, VideoMeta};
 
+use crate::fault::Fault;
 use crate::frame::{FORMATS, SYSTEM_FORMATS};
 use crate::gate::{Gate, Wait};
 use crate::mem::nvmm;
@@ -21,9 +22,9 @@ use super::config::{Config, Settings};
 use super::deliver::message::Outlet;
 use super::enums::Overflow;
 use super::process::Job;
+use super::properties;
 use super::run::Run;
 use super::stats::{Fate, Stats};
-use super::properties;
 
 /// Lock order: none is held while another is taken, and none while anything is posted, queried,
 /// joined or waited for.
@@ -45,7 +46,7 @@ impl DsFrameCapture {
         lock(&self.run).clone()
     }
 
-    fn start_run(&self) -> Result<(), gst::ErrorMessage> {
+    fn start_run(&self) -> Result<(), Fault> {
         let config = Config::try_from(&*lock(&self.settings))?;
         gst::info!(CAT, imp = self, "captures {:?}", config.rules);
         let stats = Arc::<Stats>::default();
@@ -73,7 +74,11 @@ impl DsFrameCapture {
         run.worker.process().outlet.saved_summary();
         let stuck = run.worker.stop();
         if stuck > 0 {
-            gst::warning!(CAT, imp = self, "{stuck} threads are stuck in writing and left to themselves");
+            gst::warning!(
+                CAT,
+                imp = self,
+                "{stuck} threads are stuck in writing and left to themselves"
+            );
         }
     }
 
@@ -111,16 +116,12 @@ impl DsFrameCapture {
             };
             let dropped = match self.overflow(run) {
                 Overflow::DropNewest => job,
-                Overflow::DropOldest | Overflow::Auto => {
-                    match run.worker.submit_over_oldest(job) {
-                        Some(dropped) => dropped,
-                        None => return Ok(()),
-                    }
-                }
+                Overflow::DropOldest | Overflow::Auto => match run.worker.submit_over_oldest(job) {
+                    Some(dropped) => dropped,
+                    None => return Ok(()),
+                },
                 Overflow::Block => {
-                    let room = run
-                        .gate
-                        .wait(None, || run.worker.has_room().then_some(()));
+                    let room = run.gate.wait(None, || run.worker.has_room().then_some(()));
                     if room == Wait::Flushing
                         && let Err(error) = self.obj().wait_preroll()
                     {
@@ -144,7 +145,11 @@ impl DsFrameCapture {
 
     fn request(&self, stream: i32) -> bool {
         let Some(run) = self.run() else {
-            gst::warning!(CAT, imp = self, "capture asked for, but the element is not running");
+            gst::warning!(
+                CAT,
+                imp = self,
+                "capture asked for, but the element is not running"
+            );
             return false;
         };
         run.request(u32::try_from(stream).ok());
@@ -173,10 +178,10 @@ impl ObjectImpl for DsFrameCapture {
         let sink = self.obj();
         // Behind a tee or a dynamic source it must not hold up the others.
         sink.set_sync(false);
-        sink.set_async_enabled(false);
-        sink.set_qos_enabled(false);
+        sink.set_async(false);
+        sink.set_qos(false);
         // Would keep a surface from its pool.
-        sink.set_last_sample_enabled(false);
+        sink.set_property("enable-last-sample", false);
     }
 
     fn properties() -> &'static [glib::ParamSpec] {
@@ -267,7 +272,7 @@ impl ElementImpl for DsFrameCapture {
         // READY is to have its effect.
         if transition == gst::StateChange::ReadyToPaused {
             self.start_run().map_err(|error| {
-                self.post_error_message(error);
+                error.post_error(self.obj().upcast_ref());
                 gst::StateChangeError
             })?;
         }
@@ -303,15 +308,12 @@ impl BaseSinkImpl for DsFrameCapture {
         let is_nvmm = caps
             .features(0)
             .is_some_and(|features| features.contains(nvmm::CAPS_FEATURE));
-        let Some(run) = self.run() else {
-            return Err(gst::loggable_error!(CAT, "not running"));
-        };
-        run.set_caps(info, is_nvmm).inspect_err(|error| {
-            gst::element_imp_error!(
-                self,
-                gst::StreamError::Format,
-                ["{}", error.bool_error.message]
-            );
+        let run = self
+            .run()
+            .ok_or_else(|| gst::loggable_error!(CAT, "not running"))?;
+        run.set_caps(info, is_nvmm).map_err(|error| {
+            Fault::stream(gst::StreamError::Format, &error).post_error(self.obj().upcast_ref());
+            gst::loggable_error!(CAT, "{error}")
         })
     }
 
@@ -330,7 +332,9 @@ impl BaseSinkImpl for DsFrameCapture {
                 gst::EventView::Segment(segment) => run.set_segment(segment.segment()),
                 gst::EventView::FlushStop(_) => run.flush(),
                 gst::EventView::CustomDownstream(custom) => {
-                    if let Some(request) = custom.structure().filter(|s| s.name() == "dsframe-capture") {
+                    if let Some(request) =
+                        custom.structure().filter(|s| s.name() == "dsframe-capture")
+                    {
                         let stream = request
                             .get::<i32>("stream")
                             .or_else(|_| request.get::<u32>("stream").map(|s| s as i32));
@@ -370,7 +374,7 @@ impl BaseSinkImpl for DsFrameCapture {
             }
         }
         if let Some(error) = rendered.error {
-            self.post_error_message((&error).into());
+            Fault::from(&error).post_error(self.obj().upcast_ref());
             return Err(gst::FlowError::Error);
         }
         if rendered.exhausted && run.config.eos_after_max {

@@ -12,8 +12,10 @@ use std::time::Instant;
 use gst_video::{VideoFormat, VideoInfo};
 
 use crate::codec::{self, CodecError, PictureEncoder, Scaler};
+use crate::fault::Fault;
+use crate::frame::map::sibling;
 use crate::frame::stats::{PictureStats, statistics};
-use crate::frame::{Frame, View, sibling};
+use crate::frame::{Frame, View};
 use crate::meta::Detection;
 
 use super::config::Config;
@@ -122,12 +124,12 @@ impl Delivery {
                 let (log, repaired) = Log::open(path)?;
                 if repaired {
                     stats.log_repairs.fetch_add(1, Ordering::Relaxed);
-                    outlet.warn(gst::error_msg!(
+                    outlet.warn(&Fault::resource(
                         gst::ResourceError::Write,
-                        [
+                        format!(
                             "{} ended within a line, which was cut off: an earlier run was killed",
                             path.display()
-                        ]
+                        ),
                     ));
                 }
                 Some(Mutex::new(log))
@@ -262,7 +264,7 @@ impl Delivery {
 
     fn report(&self, error: &DeliverError) {
         match self.on_error {
-            OnError::Continue => self.outlet.warn_often(error.into()),
+            OnError::Continue => self.outlet.warn_often(&error.into()),
             OnError::Fail => {
                 if !self.failed.swap(true, Ordering::AcqRel) {
                     self.outlet.error(error.into());

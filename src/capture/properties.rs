@@ -7,6 +7,8 @@
 use std::sync::LazyLock;
 
 use glib::prelude::*;
+use glib::translate::{FromGlib, IntoGlib};
+use gst::prelude::GstParamSpecBuilderExt;
 
 use super::config::Settings;
 use super::stats::Stats;
@@ -54,8 +56,7 @@ fn flag(name: &str, nick: &str, blurb: &str, default: bool) -> glib::ParamSpec {
 
 fn choice<T>(name: &str, nick: &str, blurb: &str, default: T) -> glib::ParamSpec
 where
-    T: StaticType + ToValue + Into<glib::Value>,
-    T: glib::translate::IntoGlib<GlibType = i32>,
+    T: StaticType + FromGlib<i32> + IntoGlib<GlibType = i32>,
 {
     glib::ParamSpecEnum::builder_with_default(name, default)
         .nick(nick)

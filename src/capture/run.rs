@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gst::prelude::*;
 use gst_video::VideoInfo;
 
+use crate::codec::CodecError;
+use crate::fault::Fault;
 use crate::gate::Gate;
-use crate::mem::nvmm::{self, Surfaces};
+use crate::mem::nvmm::{self, Surface, Surfaces};
 use crate::meta::roi;
 
 use super::CAT;
@@ -40,14 +41,12 @@ pub enum RenderError {
     },
 }
 
-impl From<&RenderError> for gst::ErrorMessage {
+impl From<&RenderError> for Fault {
     fn from(error: &RenderError) -> Self {
         match error {
-            RenderError::NotNegotiated => {
-                gst::error_msg!(gst::CoreError::Negotiation, ["{error}"])
-            }
+            RenderError::NotNegotiated => Self::core(gst::CoreError::Negotiation, error),
             RenderError::Nvmm(_) | RenderError::Snapshot { .. } => {
-                gst::error_msg!(gst::StreamError::Format, ["{error}"])
+                Self::stream(gst::StreamError::Format, error)
             }
         }
     }
@@ -106,7 +105,7 @@ impl Run {
         gate: Arc<Gate>,
         stats: Arc<Stats>,
         outlet: Outlet,
-    ) -> Result<Self, gst::ErrorMessage> {
+    ) -> Result<Self, Fault> {
         let (delivery, first) = Delivery::open(&config, stats.clone(), outlet)
             .map_err(|error: DeliverError| open_error(&error))?;
         let worker = Worker::spawn(
@@ -117,7 +116,8 @@ impl Run {
             gate.clone(),
         )
         .map_err(|error| {
-            gst::error_msg!(gst::CoreError::Thread, ["cannot start workers: {error}"])
+            let text = format!("cannot start the threads that encode: {error}");
+            Fault::core(gst::CoreError::Thread, text)
         })?;
         Ok(Self {
             streaming: Mutex::new(Streaming {
@@ -145,11 +145,8 @@ impl Run {
         self.has_requests.store(true, Ordering::Release);
     }
 
-    pub fn set_caps(&self, info: VideoInfo, nvmm: bool) -> Result<(), gst::LoggableError> {
-        self.worker
-            .process()
-            .check(&info)
-            .map_err(|error| gst::loggable_error!(CAT, "{error}"))?;
+    pub fn set_caps(&self, info: VideoInfo, nvmm: bool) -> Result<(), CodecError> {
+        self.worker.process().check(&info)?;
         lock(&self.streaming).input = Some(Input { info, nvmm });
         Ok(())
     }
@@ -196,12 +193,14 @@ impl Run {
 }
 
 /// A property that names something that cannot be opened.
-fn open_error(error: &DeliverError) -> gst::ErrorMessage {
+fn open_error(error: &DeliverError) -> Fault {
     match error {
-        DeliverError::Write { error: cause, .. } => gst::error_msg!(
-            gst::ResourceError::OpenWrite,
-            ["{error}: location and log-location must be in folders that can be written to ({cause})"]
-        ),
+        DeliverError::Write { .. } => {
+            let text = format!(
+                "{error}; location and log-location must be in folders that can be written to"
+            );
+            Fault::resource(gst::ResourceError::OpenWrite, text)
+        }
         _ => error.into(),
     }
 }
@@ -222,7 +221,10 @@ impl Streaming {
             None => {
                 if !self.said_no_pts {
                     self.said_no_pts = true;
-                    gst::warning!(CAT, "buffers without timestamps: running time is used instead");
+                    gst::warning!(
+                        CAT,
+                        "buffers without timestamps: running time is used instead"
+                    );
                 }
                 running_time()
             }
@@ -255,7 +257,7 @@ impl Streaming {
             };
             taken.pts = buffer.pts();
             let surface = surfaces.surface(slot)?;
-            let mut job = self.job(buffer, taken, surface_info(&caps_info, &surface)?);
+            let mut job = self.job(buffer, taken, surface_info(&caps_info, &surface));
             if with_pixels {
                 let (stream, frame) = (job.facts.stream, job.facts.frame);
                 let copied = self.snapshots.copy(&surface.view, &job.info);
@@ -346,6 +348,16 @@ impl Streaming {
             ticket: Arc::new(taken.ticket),
         }
     }
+}
+
+/// The caps with the size and the colours of a surface.
+fn surface_info(caps: &VideoInfo, surface: &Surface<'_>) -> VideoInfo {
+    let view = &surface.view;
+    VideoInfo::builder(view.format(), view.width() as u32, view.height() as u32)
+        .fps(caps.fps())
+        .colorimetry(&surface.colorimetry)
+        .build()
+        .unwrap_or_else(|_| caps.clone())
 }
 
 /// A frame that is to be captured.

@@ -4,11 +4,11 @@
 
 //! The pixels of a captured frame, taken so that nobody can change them afterwards.
 
-use gst::prelude::*;
 use gst_video::{VideoCropMeta, VideoInfo};
 
+use crate::frame::map::sibling;
 use crate::frame::view::{self, Plane};
-use crate::frame::{Frame, FrameError, HostPool, PoolError, View, ViewError, ViewMut, plane_sizes, sibling};
+use crate::frame::{Frame, FrameError, HostPool, PoolError, View, ViewError, ViewMut, plane_sizes};
 use crate::mem::sys::buffer::{buffer_pool_is_unlimited_or_none, is_system_memory};
 
 #[derive(Debug, thiserror::Error)]

@@ -67,7 +67,7 @@ struct Shared<P: Process> {
 /// Threads that encode, and the queue before them.
 pub struct Worker<P: Process> {
     shared: Arc<Shared<P>>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl<P: Process> Shared<P> {
@@ -168,7 +168,7 @@ impl<P: Process> Worker<P> {
         gate: Arc<Gate>,
     ) -> std::io::Result<Self> {
         let threads = threads.max(1);
-        let mut worker = Self {
+        let worker = Self {
             shared: Arc::new(Shared {
                 process,
                 state: Mutex::new(State {
@@ -183,7 +183,7 @@ impl<P: Process> Worker<P> {
                 gate,
                 bound: queue.saturating_add(threads),
             }),
-            threads: Vec::new(),
+            threads: Mutex::default(),
         };
         for index in 0..threads {
             let shared = worker.shared.clone();
@@ -192,7 +192,7 @@ impl<P: Process> Worker<P> {
                 .name(format!("{name}-{index}"))
                 .spawn(move || shared.run());
             match thread {
-                Ok(thread) => worker.threads.push(thread),
+                Ok(thread) => worker.threads().push(thread),
                 Err(error) => {
                     worker.shared.state().running -= 1;
                     return Err(error);
@@ -200,6 +200,10 @@ impl<P: Process> Worker<P> {
             }
         }
         Ok(worker)
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn process(&self) -> &P {
@@ -274,7 +278,7 @@ impl<P: Process> Worker<P> {
 
     /// Ends the threads; jobs that are still waiting are done first. A thread stuck in a system
     /// call is left to itself: it owns all it touches. Returns how many are.
-    pub fn stop(&mut self) -> usize {
+    pub fn stop(&self) -> usize {
         self.shared.state().stopping = true;
         self.shared.work.notify_all();
         let deadline = Instant::now() + STUCK;
@@ -293,7 +297,8 @@ impl<P: Process> Worker<P> {
         }
         let stuck = state.running;
         drop(state);
-        for thread in self.threads.drain(..) {
+        let threads = std::mem::take(&mut *self.threads());
+        for thread in threads {
             if stuck == 0 {
                 // Panics of the work are caught where they happen.
                 let _ = thread.join();
@@ -305,7 +310,8 @@ impl<P: Process> Worker<P> {
 
 impl<P: Process> Drop for Worker<P> {
     fn drop(&mut self) {
-        if !self.threads.is_empty() {
+        let running = !self.threads().is_empty();
+        if running {
             self.abandon();
             self.stop();
         }
@@ -392,7 +398,8 @@ mod tests {
         }
 
         fn drain(&self) {
-            self.gate.wait(None, || (self.worker.left() == 0).then_some(()));
+            self.gate
+                .wait(None, || (self.worker.left() == 0).then_some(()));
         }
     }
 
@@ -419,7 +426,7 @@ mod tests {
 
     #[test]
     fn the_bound_holds_and_the_oldest_gives_way() {
-        let mut rig = Rig::new(2, 3);
+        let rig = Rig::new(2, 3);
         let brake = rig.brake.clone();
         let held = brake.lock().unwrap();
         for number in 0..5 {
@@ -444,7 +451,7 @@ mod tests {
 
     #[test]
     fn what_is_abandoned_is_counted_once_and_not_committed() {
-        let mut rig = Rig::new(2, 3);
+        let rig = Rig::new(2, 3);
         let brake = rig.brake.clone();
         let held = brake.lock().unwrap();
         for number in 0..5 {

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
+use crate::capture::CAT;
 use crate::capture::process::Facts;
+use crate::fault::Fault;
 
 /// `dsframecapture-saved` messages in a second, at most.
 const SAVED_PER_SECOND: u32 = 100;
@@ -102,7 +104,11 @@ impl Outlet {
             structure = structure.field("pts", pts);
         }
         let structure = structure.build();
-        self.post(|element| gst::message::Element::builder(structure).src(element).build());
+        self.post(|element| {
+            gst::message::Element::builder(structure)
+                .src(element)
+                .build()
+        });
     }
 
     /// After the last capture: one message for those that went without.
@@ -112,33 +118,41 @@ impl Outlet {
             let structure = gst::Structure::builder("dsframecapture-saved")
                 .field("skipped", skipped)
                 .build();
-            self.post(|element| gst::message::Element::builder(structure).src(element).build());
+            self.post(|element| {
+                gst::message::Element::builder(structure)
+                    .src(element)
+                    .build()
+            });
         }
     }
 
     /// A warning about one of possibly many captures.
-    pub fn warn_often(&self, warning: gst::ErrorMessage) {
+    pub fn warn_often(&self, warning: &Fault) {
         match lock(&self.warnings).spend(Instant::now()) {
             None => (),
             Some(0) => self.warn(warning),
             Some(skipped) => {
                 if let Some(element) = self.element.upgrade() {
-                    gst::warning!(super::super::CAT, obj = element, "{skipped} warnings before this were not posted");
+                    gst::warning!(
+                        CAT,
+                        obj = element,
+                        "{skipped} warnings before this were not posted"
+                    );
                 }
                 self.warn(warning);
             }
         }
     }
 
-    pub fn warn(&self, warning: gst::ErrorMessage) {
+    pub fn warn(&self, warning: &Fault) {
         if let Some(element) = self.element.upgrade() {
-            element.post_warning_message(warning);
+            warning.post_warning(&element);
         }
     }
 
-    pub fn error(&self, error: gst::ErrorMessage) {
+    pub fn error(&self, error: Fault) {
         if let Some(element) = self.element.upgrade() {
-            element.post_error_message(error);
+            error.post_error(&element);
         }
     }
 

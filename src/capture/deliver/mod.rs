@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use rustix::io::Errno;
 
 use crate::codec::CodecError;
+use crate::fault::Fault;
 
 /// Why a capture was not delivered.
 #[derive(Debug, thiserror::Error)]
@@ -32,19 +33,19 @@ pub enum DeliverError {
     Panic { stream: u32, frame: u64 },
 }
 
-impl From<&DeliverError> for gst::ErrorMessage {
+impl From<&DeliverError> for Fault {
     fn from(error: &DeliverError) -> Self {
         match error {
             DeliverError::Write { error: cause, .. }
                 if cause.raw_os_error() == Some(Errno::NOSPC.raw_os_error()) =>
             {
-                gst::error_msg!(gst::ResourceError::NoSpaceLeft, ["{error}"])
+                Self::resource(gst::ResourceError::NoSpaceLeft, error)
             }
             DeliverError::Write { .. } | DeliverError::Exists { .. } => {
-                gst::error_msg!(gst::ResourceError::Write, ["{error}"])
+                Self::resource(gst::ResourceError::Write, error)
             }
-            DeliverError::Encode { .. } => gst::error_msg!(gst::StreamError::Encode, ["{error}"]),
-            DeliverError::Panic { .. } => gst::error_msg!(gst::LibraryError::Failed, ["{error}"]),
+            DeliverError::Encode { .. } => Self::stream(gst::StreamError::Encode, error),
+            DeliverError::Panic { .. } => Self::library(gst::LibraryError::Failed, error),
         }
     }
 }
