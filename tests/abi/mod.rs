@@ -5,7 +5,8 @@
 //! The measured layouts of `deepstream-abi.json`, and bytes written and read by them: what the
 //! tests know about the structs does not come from the code they test.
 
-pub mod foreign;
+mod foreign;
+mod layout;
 
 use std::sync::LazyLock;
 
