@@ -126,7 +126,8 @@ impl Block {
         }
         // SAFETY: the header is initialised and aligned; a consumer may write it meanwhile, which
         // at worst gives either number.
-        let filled = unsafe { (&raw const (*self.header()).head.num_filled).read_volatile() };
+        let head = unsafe { self.header().cast::<SurfaceHead>().read_volatile() };
+        let filled = head.num_filled;
         if filled <= self.spec.batch() {
             // SAFETY: nobody else knows the copy yet.
             unsafe { (*copy.header()).head.num_filled = filled };
@@ -143,10 +144,13 @@ fn header(spec: &Spec, list: *mut u8) -> SurfaceC {
             num_filled: spec.batch(),
             // One allocation for each surface: a batch of several is not contiguous.
             is_contiguous: u8::from(spec.batch() == 1),
+            pad0: [0; 3],
             mem_type: spec.mem_type(),
+            pad1: 0,
             surface_list: list.cast(),
         },
         is_imported_buf: 0,
+        pad: [0; 7],
         reserved: [null_mut(); 4],
     }
 }
@@ -160,6 +164,7 @@ fn params(spec: &Spec, data: *mut c_void) -> ParamsHead {
         offset: [0; MAX_PLANES],
         psize: [0; MAX_PLANES],
         bytes_per_pix: [0; MAX_PLANES],
+        pad: 0,
         reserved: [null_mut(); 16],
     };
     for (index, plane) in spec.planes().iter().enumerate().take(MAX_PLANES) {
@@ -176,8 +181,10 @@ fn params(spec: &Spec, data: *mut c_void) -> ParamsHead {
         pitch: planes.pitch[0],
         color_format: spec.color_format(),
         layout: Layout::PITCH,
+        pad0: 0,
         buffer_desc: 0,
         data_size: spec.data_size(),
+        pad1: 0,
         data_ptr: data,
         plane_params: planes,
     }

@@ -6,7 +6,8 @@
 //! at the end hold them, and `tests/nvmm.rs` compares them with `tests/abi/deepstream-abi.json`.
 //!
 //! Everything up to `surfaceList` and up to `planeParams` is the same in all generations, so it
-//! has structs of its own: reading needs only these and the stride between surfaces.
+//! has structs of its own: reading needs only these and the stride between surfaces. Padding is
+//! spelled out, so that writing a struct writes every byte of it.
 
 use std::ffi::c_void;
 use std::mem::{offset_of, size_of};
@@ -74,7 +75,9 @@ pub struct SurfaceHead {
     pub num_filled: u32,
     /// A C `bool`, but a foreign one may hold any byte.
     pub is_contiguous: u8,
+    pub pad0: [u8; 3],
     pub mem_type: MemType,
+    pub pad1: u32,
     /// Points to `batch_size` of [`ParamsA`] or [`ParamsC`].
     pub surface_list: *mut c_void,
 }
@@ -93,6 +96,7 @@ pub struct SurfaceA {
 pub struct SurfaceC {
     pub head: SurfaceHead,
     pub is_imported_buf: u8,
+    pub pad: [u8; 7],
     pub reserved: [*mut c_void; 4],
 }
 
@@ -107,6 +111,7 @@ pub struct PlaneParams {
     pub offset: [u32; MAX_PLANES],
     pub psize: [u32; MAX_PLANES],
     pub bytes_per_pix: [u32; MAX_PLANES],
+    pub pad: u32,
     pub reserved: [*mut c_void; 16],
 }
 
@@ -119,8 +124,10 @@ pub struct ParamsHead {
     pub pitch: u32,
     pub color_format: ColorFormat,
     pub layout: Layout,
+    pub pad0: u32,
     pub buffer_desc: u64,
     pub data_size: u32,
+    pub pad1: u32,
     pub data_ptr: *mut c_void,
     pub plane_params: PlaneParams,
 }
