@@ -20,6 +20,7 @@ pub mod gate;
 pub mod inject;
 pub mod mem;
 pub mod meta;
+mod properties;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     capture::register(plugin)

@@ -12,9 +12,8 @@ use gst_base::subclass::prelude::*;
 use gst_video::{VideoInfo, VideoMeta};
 
 use crate::fault::Fault;
-use crate::frame::{FORMATS, SYSTEM_FORMATS};
+use crate::frame::caps;
 use crate::gate::{Gate, Wait};
-use crate::mem::nvmm;
 use crate::mem::sys::base_sink::{WaitEvent, override_wait_event, parent_wait_event};
 
 use super::CAT;
@@ -250,8 +249,8 @@ impl ElementImpl for DsFrameCapture {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let caps = template_caps(&FORMATS);
-            // The static parts cannot be refused: one always-present pad of well-formed caps.
+            let caps = caps::template();
+            // Cannot be refused: one always-present pad of well-formed caps.
             gst::PadTemplate::new(
                 "sink",
                 gst::PadDirection::Sink,
@@ -286,28 +285,11 @@ impl ElementImpl for DsFrameCapture {
     }
 }
 
-/// Our formats in an order of preference: NVMM, then system memory.
-fn template_caps(formats: &[gst_video::VideoFormat]) -> gst::Caps {
-    let system: Vec<_> = formats.iter().chain(&SYSTEM_FORMATS).copied().collect();
-    let mut caps = gst_video::VideoCapsBuilder::new()
-        .features([nvmm::CAPS_FEATURE])
-        .format_list(formats.iter().copied())
-        .build();
-    caps.merge(
-        gst_video::VideoCapsBuilder::new()
-            .format_list(system)
-            .build(),
-    );
-    caps
-}
-
 impl BaseSinkImpl for DsFrameCapture {
-    fn set_caps(&self, caps: &gst::Caps) -> Result<(), gst::LoggableError> {
-        let info = VideoInfo::from_caps(caps)
-            .map_err(|_| gst::loggable_error!(CAT, "not video caps: {caps}"))?;
-        let is_nvmm = caps
-            .features(0)
-            .is_some_and(|features| features.contains(nvmm::CAPS_FEATURE));
+    fn set_caps(&self, given: &gst::Caps) -> Result<(), gst::LoggableError> {
+        let info = VideoInfo::from_caps(given)
+            .map_err(|_| gst::loggable_error!(CAT, "not video caps: {given}"))?;
+        let is_nvmm = caps::is_nvmm(given);
         let run = self
             .run()
             .ok_or_else(|| gst::loggable_error!(CAT, "not running"))?;

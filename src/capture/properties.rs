@@ -7,73 +7,14 @@
 use std::sync::LazyLock;
 
 use glib::prelude::*;
-use glib::translate::{FromGlib, IntoGlib};
-use gst::prelude::GstParamSpecBuilderExt;
+
+use crate::properties::{choice, clock, counter, flag, text, time, uint};
 
 use super::config::Settings;
 use super::stats::Stats;
 
-fn time(name: &str, nick: &str, blurb: &str, default: u64) -> glib::ParamSpec {
-    glib::ParamSpecUInt64::builder(name)
-        .nick(nick)
-        .blurb(blurb)
-        .default_value(default)
-        .mutable_ready()
-        .build()
-}
-
-fn clock(name: &str, nick: &str, blurb: &str) -> glib::ParamSpec {
-    time(name, nick, blurb, u64::MAX)
-}
-
-fn uint(name: &str, nick: &str, blurb: &str, range: (u32, u32), default: u32) -> glib::ParamSpec {
-    glib::ParamSpecUInt::builder(name)
-        .nick(nick)
-        .blurb(blurb)
-        .minimum(range.0)
-        .maximum(range.1)
-        .default_value(default)
-        .mutable_ready()
-        .build()
-}
-
-fn text(name: &str, nick: &str, blurb: &str) -> glib::ParamSpec {
-    glib::ParamSpecString::builder(name)
-        .nick(nick)
-        .blurb(blurb)
-        .mutable_ready()
-        .build()
-}
-
-fn flag(name: &str, nick: &str, blurb: &str, default: bool) -> glib::ParamSpec {
-    glib::ParamSpecBoolean::builder(name)
-        .nick(nick)
-        .blurb(blurb)
-        .default_value(default)
-        .mutable_ready()
-        .build()
-}
-
-fn choice<T>(name: &str, nick: &str, blurb: &str, default: T) -> glib::ParamSpec
-where
-    T: StaticType + FromGlib<i32> + IntoGlib<GlibType = i32>,
-{
-    glib::ParamSpecEnum::builder_with_default(name, default)
-        .nick(nick)
-        .blurb(blurb)
-        .mutable_ready()
-        .build()
-}
-
-fn counter(name: &str, nick: &str, blurb: &str) -> glib::ParamSpec {
-    glib::ParamSpecUInt64::builder(name)
-        .nick(nick)
-        .blurb(blurb)
-        .read_only()
-        .build()
-}
-
 pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+    use gst::prelude::GstParamSpecBuilderExt;
     let d = Settings::default();
     const ANY: (u32, u32) = (0, u32::MAX);
     const SIDE: (u32, u32) = (0, 65_535);
@@ -85,14 +26,14 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         clock("stop-time", "Stop time", "Stream time in ns from which on nothing is captured; unset by default"),
         glib::ParamSpecUInt64::builder("max-captures").nick("Max captures").blurb("Captures, all streams together, after which no further frame is selected; 0 is no limit").default_value(d.max_captures).mutable_ready().build(),
         flag("eos-after-max", "EOS after max", "Post an EOS message once max-captures are committed, which ends a pipeline that has no other sink", d.eos_after_max),
-        text("streams", "Streams", "Streams to capture, such as 0,3; all by default"),
-        text("location", "Location", "Template of the file names: %06d is the number of the capture, {stream} {frame} {pts} {utc} {reason} what they say, {frame:06} padded; no pictures if unset"),
+        text("streams", "Streams", "Streams to capture, such as 0,3; all by default", None),
+        text("location", "Location", "Template of the file names: %06d is the number of the capture, {stream} {frame} {pts} {utc} {reason} what they say, {frame:06} padded; no pictures if unset", None),
         choice("encoding", "Encoding", "What the pictures are written as", d.encoding),
         uint("quality", "Quality", "Quality of JPEG pictures", (1, 100), d.quality),
         choice("subsampling", "Subsampling", "Chroma of JPEG pictures", d.subsampling),
         uint("width", "Width", "Width of the pictures in pixels; 0 keeps it, or the aspect ratio if height is set", SIDE, d.width),
         uint("height", "Height", "Height of the pictures in pixels; 0 keeps it, or the aspect ratio if width is set", SIDE, d.height),
-        text("log-location", "Log location", "File that gets one line of JSON per capture; none if unset"),
+        text("log-location", "Log location", "File that gets one line of JSON per capture; none if unset", None),
         flag("statistics", "Statistics", "Log mean and standard deviation of the RGB picture's intensity, and its sharpness", d.statistics),
         flag("post-messages", "Post messages", "Post an element message dsframecapture-saved for each capture, 100 a second at most", d.post_messages),
         uint("queue-size", "Queue size", "Captures that may wait for an encoder", (1, 1_000_000), d.queue_size),
@@ -112,33 +53,8 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
     ]
 });
 
-/// The properties that are kept as they were set, by name and field.
-macro_rules! stored {
-    ($($name:literal => $field:ident),* $(,)?) => {
-        /// Stores a setting. Returns false for a property that is none.
-        pub fn set(settings: &mut Settings, name: &str, value: &glib::Value) -> bool {
-            match name {
-                $($name => {
-                    // GObject has checked the type.
-                    if let Ok(value) = value.get() {
-                        settings.$field = value;
-                    }
-                })*
-                _ => return false,
-            }
-            true
-        }
-
-        fn setting(settings: &Settings, name: &str) -> Option<glib::Value> {
-            match name {
-                $($name => Some(settings.$field.to_value()),)*
-                _ => None,
-            }
-        }
-    };
-}
-
-stored! {
+crate::properties::stored! {
+    Settings,
     "mode" => mode,
     "interval" => interval,
     "interval-time" => interval_time,

@@ -4,6 +4,7 @@
 
 //! What a frame is: a picture format, its planes, and the buffer that holds them.
 
+pub mod caps;
 pub mod convert;
 pub mod map;
 pub mod planar;
