@@ -43,13 +43,13 @@ pub fn statistics(picture: &View<'_>) -> Result<PictureStats, ViewError> {
         count += row.len() as u64;
         // Short pieces: their sums fit into 32 bits, which is what vector units add.
         for piece in row.chunks(32 << 10) {
-            sum += u64::from(piece.iter().map(|&s| u32::from(s)).sum::<u32>());
-            squares += u64::from(
-                piece
-                    .iter()
-                    .map(|&s| u32::from(u16::from(s) * u16::from(s)))
-                    .sum::<u32>(),
-            );
+            let (mut piece_sum, mut piece_squares) = (0u32, 0i32);
+            for &sample in piece {
+                piece_sum += u32::from(sample);
+                piece_squares += i32::from(sample) * i32::from(sample);
+            }
+            sum += u64::from(piece_sum);
+            squares += u64::from(piece_squares.unsigned_abs());
         }
         lines.rotate_left(1);
         luma(row, &mut lines[2]);
@@ -91,18 +91,26 @@ impl Edges {
         if width < 3 {
             return;
         }
-        let (left, middle, right) = (&row[..width - 2], &row[1..width - 1], &row[2..]);
-        let (above, below) = (&above[1..width - 1], &below[1..width - 1]);
-        let (mut sum, mut squares) = (0i64, 0u64);
-        for ((((&l, &m), &r), &a), &b) in left.iter().zip(middle).zip(right).zip(above).zip(below) {
-            let edge = 4 * m - l - r - a - b;
-            sum += i64::from(edge);
-            let size = u64::from(edge.unsigned_abs());
-            squares += size * size;
+        // Short pieces, whose sums fit into 32 bits.
+        let mut start = 1;
+        while start < width - 1 {
+            let end = (start + 2048).min(width - 1);
+            let (left, right) = (&row[start - 1..end - 1], &row[start + 1..end + 1]);
+            let (middle, above, below) = (&row[start..end], &above[start..end], &below[start..end]);
+            let (mut sum, mut squares) = (0i32, 0u64);
+            for ((((&l, &m), &r), &a), &b) in
+                left.iter().zip(middle).zip(right).zip(above).zip(below)
+            {
+                let edge = 4 * m - l - r - a - b;
+                sum += edge;
+                let size = u64::from(edge.unsigned_abs());
+                squares += size * size;
+            }
+            self.sum += i128::from(sum);
+            self.squares += u128::from(squares);
+            start = end;
         }
-        self.count += middle.len() as u64;
-        self.sum += i128::from(sum);
-        self.squares += u128::from(squares);
+        self.count += (width - 2) as u64;
     }
 
     fn variance(&self) -> f64 {
