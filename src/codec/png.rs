@@ -45,6 +45,8 @@ impl PngEncoder {
         let mut encoder = png::Encoder::new(&mut *out, width as u32, height as u32);
         encoder.set_color(color);
         encoder.set_depth(BitDepth::Eight);
+        // Measured on 1080p photographs: 13 ms and 4.0 MB. The adaptive filter takes 23 ms for 3.7 MB,
+        // deflate level 1 takes 50 ms for 3.3 MB, level 6 takes 410 ms for 3.1 MB.
         encoder.set_deflate_compression(DeflateCompression::FdeflateUltraFast);
         encoder.set_filter(Filter::Up);
         let mut writer = encoder.write_header()?;

@@ -9,8 +9,7 @@ use gst_video::{VideoColorMatrix, VideoColorRange, VideoColorimetry, VideoFormat
 
 use super::{View, ViewError};
 
-/// Coefficients are Q14 and samples `(x - 128) * 256`, so that the upper half of a 16-bit product
-/// is a level in Q6: SSE2 has that as one instruction.
+/// Coefficients are Q14, the levels that they give Q6.
 const Q: f64 = 16384.0;
 const LEVEL: f64 = 64.0;
 /// Half a level, and what three truncated products lose on average.
@@ -139,11 +138,18 @@ impl PlanarMap {
 }
 
 fn centred(sample: u8) -> i16 {
-    i16::from_be_bytes([sample ^ 0x80, 0])
+    i16::from(sample) - 128
 }
 
+/// A product in 16 bits from end to end, which every vector unit has: the coefficient in two parts,
+/// of which neither overflows. (The compiler does not find the instruction for the upper half of a
+/// product when the coefficient is a variable.)
 fn times(sample: i16, coefficient: i16) -> i16 {
-    ((i32::from(sample) * i32::from(coefficient)) >> 16) as i16
+    let (high, low) = (coefficient >> 7, coefficient & 127);
+    sample
+        .wrapping_mul(high)
+        .wrapping_add(sample.wrapping_mul(low) >> 7)
+        >> 1
 }
 
 fn level(sum: i16) -> u8 {
