@@ -35,21 +35,21 @@ fail() {
 
 # check NAME PICTURES LINES: runs the example and looks at its output.
 check() {
-    local name=$1 pictures=$2 lines=$3 out=out/$1 found started=$SECONDS
+    local name=$1 pictures=$2 lines=$3 out=out/$1 started=$SECONDS files file logged
     timeout --kill-after=10 300 "gst-launch-examples/$name.sh" > target/example.log 2>&1 ||
         fail "$name" "exit status $?"
 
-    mapfile -t found < <(find "$out" -type f \( -name '*.jpg' -o -name '*.png' -o -name '*.webm' \) | sort)
+    mapfile -t files < <(find "$out" -type f \( -name '*.jpg' -o -name '*.png' -o -name '*.webm' \) | sort)
     if [[ $name == inject-synthetic ]]; then pictures=1; fi
-    [[ ${#found[@]} -eq $pictures ]] || fail "$name" "$pictures files expected, ${#found[@]} in $out"
-    for file in "${found[@]}"; do
+    [[ ${#files[@]} -eq $pictures ]] || fail "$name" "$pictures files expected, ${#files[@]} in $out"
+    for file in "${files[@]}"; do
         [[ -z $(ffmpeg -v error -nostdin -i "$file" -f null - 2>&1) ]] || fail "$name" "$file does not decode"
     done
 
-    found=$(find "$out" -name '*.jsonl' -exec cat {} + |
+    logged=$(find "$out" -name '*.jsonl' -exec cat {} + |
         python3 -c 'import json, sys; print(len([json.loads(line)["version"] for line in sys.stdin]))') ||
         fail "$name" "a log line is not JSON"
-    [[ $found -eq $lines ]] || fail "$name" "$lines log lines expected, $found found"
+    [[ $logged -eq $lines ]] || fail "$name" "$lines log lines expected, $logged found"
     [[ -z $(find "$out" -name '.*' -type f) ]] || fail "$name" "temporary files were left in $out"
     printf '%-24s %3d files  %3d log lines  %3d s\n' "$name" "$pictures" "$lines" "$((SECONDS - started))"
 }
