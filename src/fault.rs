@@ -85,10 +85,10 @@ impl From<Fault> for ErrorMessage {
     fn from(fault: Fault) -> Self {
         let text = &fault.text;
         match fault.domain {
-            Domain::Core(code) => gst::error_msg!(code, ["{text}"]),
-            Domain::Library(code) => gst::error_msg!(code, ["{text}"]),
-            Domain::Resource(code) => gst::error_msg!(code, ["{text}"]),
-            Domain::Stream(code) => gst::error_msg!(code, ["{text}"]),
+            Domain::Core(code) => gst::error_msg!(code, ("{text}")),
+            Domain::Library(code) => gst::error_msg!(code, ("{text}")),
+            Domain::Resource(code) => gst::error_msg!(code, ("{text}")),
+            Domain::Stream(code) => gst::error_msg!(code, ("{text}")),
         }
     }
 }

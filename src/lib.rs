@@ -23,6 +23,7 @@ pub mod meta;
 mod properties;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    inject::register(plugin)?;
     capture::register(plugin)
 }
 

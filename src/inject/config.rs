@@ -176,7 +176,11 @@ impl TryFrom<&Settings> for Config {
         {
             return bad(
                 "stop-time",
-                format!("{} ns is not after start-time, {} ns", stop.nseconds(), start.nseconds()),
+                format!(
+                    "{} ns is not after start-time, {} ns",
+                    stop.nseconds(),
+                    start.nseconds()
+                ),
             );
         }
         only_for(set, &origin)?;
@@ -363,7 +367,9 @@ mod tests {
                 s.frame_code = true;
                 s.frame_code_stream = 65_536;
             }),
-            ("deepstream-version", |s| s.deepstream_version = "new".into()),
+            ("deepstream-version", |s| {
+                s.deepstream_version = "new".into()
+            }),
         ];
         for (property, change) in cases {
             assert_eq!(check(change).unwrap_err().property, property);

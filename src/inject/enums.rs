@@ -10,7 +10,10 @@
 #[enum_type(name = "GstDsFrameInjectDevice")]
 pub enum Device {
     #[default]
-    #[enum_value(name = "NVMM where the next element asks for it, else system memory", nick = "auto")]
+    #[enum_value(
+        name = "NVMM where the next element asks for it, else system memory",
+        nick = "auto"
+    )]
     Auto = 0,
     #[enum_value(name = "NVMM, as DeepStream's elements take it", nick = "gpu")]
     Gpu = 1,
@@ -28,7 +31,10 @@ pub enum Device {
 #[enum_type(name = "GstDsFrameInjectMemoryType")]
 pub enum MemoryType {
     #[default]
-    #[enum_value(name = "The default of the platform: CUDA device memory", nick = "nvbuf-mem-default")]
+    #[enum_value(
+        name = "The default of the platform: CUDA device memory",
+        nick = "nvbuf-mem-default"
+    )]
     Default = 0,
     #[enum_value(name = "Pinned host memory", nick = "nvbuf-mem-cuda-pinned")]
     Pinned = 1,

@@ -13,7 +13,7 @@ use gst_base::subclass::base_src::CreateSuccess;
 use gst_base::subclass::prelude::*;
 
 use crate::fault::Fault;
-use crate::frame::caps;
+use crate::frame::{caps, code};
 use crate::gate::Gate;
 use crate::mem::sys::Generation;
 use crate::mem::{cuda, nvmm};
@@ -26,7 +26,9 @@ use super::negotiate::{Wishes, choose};
 use super::output::{Code, Nvmm, Output, OutputError};
 use super::pace::Pace;
 use super::properties;
-use super::source::{self, Facts, Fetched, Next, Rate, Report, Source, SourceError, Surroundings, Target};
+use super::source::{
+    self, Facts, Fetched, Next, Rate, Report, Source, SourceError, Surroundings, Target,
+};
 use super::stats::Stats;
 use super::timeline::Timeline;
 
@@ -130,7 +132,9 @@ impl DsFrameInject {
     fn open(&self, config: &Config, streaming: &mut Streaming) -> Result<(), SourceError> {
         let surroundings = Surroundings {
             gate: self.gate.clone(),
-            report: Arc::new(BusReport(self.obj().upcast_ref::<gst::Element>().downgrade())),
+            report: Arc::new(BusReport(
+                self.obj().upcast_ref::<gst::Element>().downgrade(),
+            )),
             prefetch: config.prefetch,
             looping: config.looping,
         };
@@ -222,12 +226,12 @@ impl DsFrameInject {
         }
         gst::info!(CAT, imp = self, "negotiated {}", chosen.caps);
         if config.frame_code.is_some() {
-            crate::frame::code::check_size(chosen.info.width(), chosen.info.height()).map_err(
-                |error| {
-                    let text = format!("property \"frame-code\": {error}");
-                    Fault::resource(gst::ResourceError::Settings, text)
-                },
-            )?;
+            let (width, height) = (chosen.info.width() as usize, chosen.info.height() as usize);
+            if width < code::MIN_WIDTH || height < code::MIN_HEIGHT {
+                let small = code::TooSmall { width, height };
+                let text = format!("property \"frame-code\": {small}");
+                return Err(Fault::resource(gst::ResourceError::Settings, text));
+            }
         }
         let nvmm = chosen.nvmm.then(|| Nvmm {
             generation: self.generation(&config),
@@ -286,7 +290,11 @@ impl DsFrameInject {
     }
 
     /// The next buffer, ready to be pushed but for its time.
-    fn produce(&self, config: &Config, streaming: &mut Streaming) -> Result<gst::Buffer, gst::FlowError> {
+    fn produce(
+        &self,
+        config: &Config,
+        streaming: &mut Streaming,
+    ) -> Result<gst::Buffer, gst::FlowError> {
         if let Some(fetched) = streaming.fetched.take() {
             return self.finish(config, streaming, fetched);
         }
@@ -406,7 +414,9 @@ impl DsFrameInject {
     fn count(&self, buffer: &gst::BufferRef) {
         let stats = self.stats();
         stats.frames.fetch_add(1, Ordering::Relaxed);
-        stats.bytes.fetch_add(buffer.size() as u64, Ordering::Relaxed);
+        stats
+            .bytes
+            .fetch_add(buffer.size() as u64, Ordering::Relaxed);
     }
 
     /// Gives a buffer its number, its time and its flags.
@@ -591,7 +601,7 @@ impl BaseSrcImpl for DsFrameInject {
             Ok(()) => true,
             Err(error) => {
                 drop(streaming);
-                self.error(&error);
+                Fault::from(&error).post_error(self.obj().upcast_ref());
                 false
             }
         }

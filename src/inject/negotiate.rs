@@ -5,7 +5,6 @@
 //! Which caps to push: what was declared binds, what downstream allows limits, and what the source
 //! is by itself decides the rest.
 
-use gst::prelude::*;
 use gst_video::{VideoCapsBuilder, VideoFormat, VideoInfo, VideoInterlaceMode};
 
 use crate::fault::Fault;
@@ -48,12 +47,8 @@ pub enum NegotiateError {
 impl From<&NegotiateError> for Fault {
     fn from(error: &NegotiateError) -> Self {
         match error {
-            NegotiateError::NoNvmm { .. } => {
-                Self::library(gst::LibraryError::Init, error)
-            }
-            NegotiateError::Property { .. } => {
-                Self::resource(gst::ResourceError::Settings, error)
-            }
+            NegotiateError::NoNvmm { .. } => Self::library(gst::LibraryError::Init, error),
+            NegotiateError::Property { .. } => Self::resource(gst::ResourceError::Settings, error),
             _ => Self::core(gst::CoreError::Negotiation, error),
         }
     }
@@ -271,9 +266,7 @@ impl Wishes<'_> {
         let format = structure
             .get::<&str>("format")
             .map_or(VideoFormat::Unknown, VideoFormat::from_string);
-        let is_yuv = |format: VideoFormat| {
-            gst_video::VideoFormatInfo::from_format(format).is_yuv()
-        };
+        let is_yuv = |format: VideoFormat| gst_video::VideoFormatInfo::from_format(format).is_yuv();
         if !structure.has_field("colorimetry")
             && format != VideoFormat::Unknown
             && is_yuv(format) == is_yuv(native.format())

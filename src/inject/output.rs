@@ -8,8 +8,8 @@ use gst::prelude::*;
 use gst_video::{VideoFrame, VideoInfo};
 
 use crate::frame::{
-    ConvertError, Converter, Frame, FrameError, HostPool, PoolError, View, ViewError, ViewMut, code,
-    view,
+    ConvertError, Converter, Frame, FrameError, HostPool, PoolError, View, ViewError, ViewMut,
+    code, view,
 };
 use crate::mem::nvmm::{self, NvmmError, NvmmPool};
 use crate::mem::sys::Generation;
@@ -82,9 +82,8 @@ impl Output {
                 pool_size,
             }) => {
                 let pool = NvmmPool::new(info, generation, gpu_id, 1, pool_size)?;
-                pool.set_active(true).map_err(|_| PoolError::OutOfMemory {
-                    bytes: info.size(),
-                })?;
+                pool.set_active(true)
+                    .map_err(|_| PoolError::OutOfMemory { bytes: info.size() })?;
                 Memory::Nvmm(pool)
             }
         };
@@ -112,9 +111,7 @@ impl Output {
         code: Option<Code>,
     ) -> Result<gst::Buffer, OutputError> {
         match picture {
-            Picture::Paint(painter, number) => {
-                self.draw(code, |view| painter.paint(*number, view))
-            }
+            Picture::Paint(painter, number) => self.draw(code, |view| painter.paint(*number, view)),
             Picture::Ready(frame) if frame.info != self.info => {
                 let converted = self.convert(frame)?;
                 self.place(&converted, code)

@@ -67,7 +67,10 @@ mod tests {
     fn a_day_of_ntsc_ends_on_its_exact_ns() {
         let timeline = Timeline::new(gst::Fraction::new(30_000, 1001));
         assert_eq!(timeline.pts(1).nseconds(), 33_366_666);
-        assert_eq!(timeline.pts(30_000 * 86), ClockTime::from_mseconds(1001 * 86 * 1000));
+        assert_eq!(
+            timeline.pts(30_000 * 86),
+            ClockTime::from_mseconds(1001 * 86 * 1000)
+        );
     }
 
     #[test]

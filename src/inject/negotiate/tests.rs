@@ -74,7 +74,10 @@ fn nvmm_is_taken_where_it_is_named_and_can_be_had() {
         ..wishes(&facts)
     };
     let chosen = choose(&both, &without).unwrap();
-    assert_eq!((chosen.nvmm, chosen.info.format()), (false, VideoFormat::Rgb));
+    assert_eq!(
+        (chosen.nvmm, chosen.info.format()),
+        (false, VideoFormat::Rgb)
+    );
 
     let only = caps("video/x-raw(memory:NVMM)");
     let error = choose(&only, &without).unwrap_err();
