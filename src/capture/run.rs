@@ -109,7 +109,8 @@ impl Run {
         let (delivery, first) = Delivery::open(&config, stats.clone(), outlet)
             .map_err(|error: DeliverError| open_error(&error))?;
         let worker = Worker::spawn(
-            "dsframecapture",
+            // Names of threads end after 15 bytes.
+            "dsframecap",
             delivery,
             config.workers,
             config.queue_size,
@@ -141,7 +142,11 @@ impl Run {
 
     /// Asks for the next frame of a stream, or of each.
     pub fn request(&self, stream: Option<u32>) {
-        lock(&self.requests).push(stream);
+        let mut requests = lock(&self.requests);
+        if !requests.contains(&stream) {
+            requests.push(stream);
+        }
+        drop(requests);
         self.has_requests.store(true, Ordering::Release);
     }
 
@@ -153,7 +158,7 @@ impl Run {
 
     pub fn set_segment(&self, segment: &gst::Segment) {
         let mut streaming = lock(&self.streaming);
-        // Anything but time has no stream time: running time then.
+        // Anything but time has no stream time: timestamps as they are, then.
         streaming.segment = segment
             .downcast_ref::<gst::ClockTime>()
             .cloned()
@@ -217,7 +222,7 @@ impl Streaming {
             return Err(RenderError::NotNegotiated);
         };
         let time = match buffer.pts() {
-            Some(pts) => self.segment.to_stream_time(pts).unwrap_or(pts),
+            Some(pts) => self.stream_time(pts),
             None => {
                 if !self.said_no_pts {
                     self.said_no_pts = true;
@@ -270,6 +275,15 @@ impl Streaming {
             jobs.push(job);
         }
         Ok(())
+    }
+
+    /// Of a buffer that may begin before its segment.
+    fn stream_time(&self, pts: gst::ClockTime) -> gst::ClockTime {
+        match self.segment.to_stream_time_full(pts) {
+            Some(gst::Signed::Positive(time)) => time,
+            Some(gst::Signed::Negative(_)) => gst::ClockTime::ZERO,
+            None => pts,
+        }
     }
 
     /// Counts a frame and decides on it. The one path of frames that are not selected: nothing in
