@@ -394,6 +394,12 @@ impl BaseSinkImpl for DsFrameCapture {
                 outcome = self.submit(&run, job);
             }
         }
+        for error in &rendered.unreadable {
+            run.worker.process().report(error.into());
+        }
+        if run.worker.process().has_failed() {
+            return Err(gst::FlowError::Error);
+        }
         if let Some(error) = rendered.error {
             Fault::from(&error).post_error(self.obj().upcast_ref());
             return Err(gst::FlowError::Error);

@@ -270,12 +270,13 @@ impl Delivery {
         Ok(())
     }
 
-    fn report(&self, error: &DeliverError) {
+    /// A capture failed: what that means is up to `on-error`.
+    pub fn report(&self, fault: Fault) {
         match self.on_error {
-            OnError::Continue => self.outlet.warn_often(&error.into()),
+            OnError::Continue => self.outlet.warn_often(&fault),
             OnError::Fail => {
                 if !self.failed.swap(true, Ordering::AcqRel) {
-                    self.outlet.error(error.into());
+                    self.outlet.error(fault);
                 }
             }
         }
@@ -342,7 +343,7 @@ impl Process for Delivery {
             }
             Err(error) => {
                 job.ticket.settle(Fate::Failed);
-                self.report(&error);
+                self.report((&error).into());
             }
         }
     }
