@@ -481,6 +481,24 @@ fn rows_and_planes_are_found_wherever_they_lie() {
     }
 }
 
+/// As a parser does that cuts frames out of a file with a header.
+#[test]
+fn a_frame_may_begin_at_any_byte() {
+    for format in all_formats() {
+        let info = info(format, 40, 22);
+        let buffer = scene(&info);
+        let tight = buffer.map_readable().unwrap().to_vec();
+        let whole = memory(&[&[0xee; 3], &tight[..], &[0xee; 5]].concat());
+        let odd = whole
+            .copy_region(gst::BufferCopyFlags::MEMORY, 3..3 + tight.len())
+            .unwrap();
+        let folder = capture_all(&info, &odd, &[]);
+        let to = |format| pictures::converted(&buffer, &info, &self::info(format, 40, 22));
+        let tight = picture(&buffer, &info).bytes;
+        check_all(&folder, &tight, &to(packed(format)), &to(VideoFormat::Rgb));
+    }
+}
+
 /// Part of a picture of one plane.
 fn part(
     whole: &Picture,
