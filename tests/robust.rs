@@ -37,13 +37,10 @@ fn jpeg_code(path: &Path) -> (u16, u32) {
     let bytes = fs::read(path).unwrap();
     let mut decoder = JpegDecoder::new();
     let header = decoder.header(&bytes).unwrap();
-    let info = gst_video::VideoInfo::builder(
-        VideoFormat::Rgb,
-        header.width as u32,
-        header.height as u32,
-    )
-    .build()
-    .unwrap();
+    let info =
+        gst_video::VideoInfo::builder(VideoFormat::Rgb, header.width as u32, header.height as u32)
+            .build()
+            .unwrap();
     let mut frame = HostPool::new(&info).unwrap().acquire().unwrap();
     decoder
         .decode(&bytes, &mut ViewMut::of_frame(&mut frame).unwrap())

@@ -55,7 +55,14 @@ impl Converter {
             config.set_dest_height(Some(height));
             config.set_fill_border(true);
         }
-        let inner = gst_video::VideoConverter::new(from, to, Some(config)).map_err(fail)?;
+        // GStreamer's converter wants rate and field mode to be alike, as it converts neither; they
+        // are no matter of pixels.
+        let alike = VideoInfo::builder_from_info(from)
+            .fps(to.fps())
+            .interlace_mode(to.interlace_mode())
+            .build()
+            .map_err(fail)?;
+        let inner = gst_video::VideoConverter::new(&alike, to, Some(config)).map_err(fail)?;
         Ok(Self {
             from: from.clone(),
             to: to.clone(),
@@ -139,5 +146,15 @@ mod tests {
         );
         assert_eq!(centred(&info(100, 100), &info(100, 100)), (0, 0, 100, 100));
         assert_eq!(centred(&info(8000, 1), &info(10, 10)), (0, 4, 10, 1));
+    }
+
+    #[test]
+    fn rates_do_not_matter() {
+        gst::init().unwrap();
+        let slow = VideoInfo::builder(VideoFormat::I420, 8, 8)
+            .fps(gst::Fraction::new(1, 1))
+            .build()
+            .unwrap();
+        assert!(Converter::new(&slow, &info(16, 16), false).is_ok());
     }
 }
