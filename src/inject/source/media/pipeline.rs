@@ -4,7 +4,8 @@
 
 //! The inner pipeline: `uridecodebin` into an appsink, and what it says on its bus.
 
-use std::path::PathBuf;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub const SILENCE: Duration = Duration::from_millis(700);
 #[derive(Default)]
 struct Status {
     linked: bool,
+    /// There are streams that are not decoded.
+    others: bool,
     arrived: bool,
     ended: bool,
     live: bool,
@@ -88,19 +91,29 @@ impl Link {
         self.status().key_distance
     }
 
+    /// Whether the video is the only stream.
+    pub fn is_alone(&self) -> bool {
+        !self.status().others
+    }
+
+    pub fn warn(&self, error: SourceError) {
+        // A broken stream repeats itself, and nobody may be reading the bus.
+        let text = error.to_string();
+        let known = self.status().warned.replace(text.clone());
+        if known != Some(text) {
+            self.report.warn(error);
+        }
+    }
+
     fn on_message(&self, message: &gst::Message) {
         match message.view() {
             gst::MessageView::Error(error) => self.fail(self.sort(error)),
             gst::MessageView::Warning(warning) => {
                 let reason = text(&warning.error(), warning.debug());
-                // A broken stream repeats itself, and nobody may be reading the bus.
-                let known = self.status().warned.replace(reason.clone());
-                if known.as_ref() != Some(&reason) {
-                    self.report.warn(SourceError::BadStream {
-                        what: self.what.clone(),
-                        reason,
-                    });
-                }
+                self.warn(SourceError::BadStream {
+                    what: self.what.clone(),
+                    reason,
+                });
             }
             gst::MessageView::Tag(_) => self.report.forward(message.clone()),
             gst::MessageView::Element(element) => {
@@ -142,7 +155,8 @@ impl Link {
             Some(gst::PadProbeData::Buffer(buffer)) => {
                 if buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
                     if keys_only {
-                        return gst::PadProbeReturn::Drop;
+                        // Not `Drop`: GStreamer 1.22 then unrefs what the bindings have taken.
+                        return gst::PadProbeReturn::Handled;
                     }
                 } else if let Some(time) = buffer.pts().or(buffer.dts()) {
                     let mut status = link.status();
@@ -177,7 +191,6 @@ pub struct Inner {
     sink: gst_app::AppSink,
     link: Arc<Link>,
     opener: Option<JoinHandle<()>>,
-    path: Option<PathBuf>,
 }
 
 impl Inner {
@@ -226,11 +239,11 @@ impl Inner {
             sink,
             link,
             opener: None,
-            path: gst::glib::filename_from_uri(uri).ok().map(|(path, _)| path),
         };
         let opener = thread::Builder::new().name("media-open".into()).spawn({
             let (pipeline, link) = (inner.pipeline.clone(), inner.link.clone());
-            move || go(&pipeline, &link)
+            let path = gst::glib::filename_from_uri(uri).ok().map(|(path, _)| path);
+            move || go(&pipeline, &link, path.as_deref())
         });
         inner.opener = Some(opener.map_err(|e| SourceError::Internal(format!("no thread: {e}")))?);
         Ok(inner)
@@ -310,7 +323,20 @@ impl Inner {
 }
 
 /// What `media-open` does.
-fn go(pipeline: &gst::Pipeline, link: &Link) {
+fn go(pipeline: &gst::Pipeline, link: &Link, path: Option<&Path>) {
+    // GStreamer opens a file twice, and what the writer of a FIFO sent is lost by then.
+    if path
+        .and_then(|path| std::fs::metadata(path).ok())
+        .is_some_and(|file| file.file_type().is_fifo())
+    {
+        return link.fail(SourceError::Settings {
+            property: "uri",
+            reason: format!(
+                "{} is a FIFO; use fd://0 with it as standard input",
+                link.what
+            ),
+        });
+    }
     let live = match pipeline.set_state(gst::State::Paused) {
         Ok(gst::StateChangeSuccess::NoPreroll) => true,
         Ok(_) => false,
@@ -389,6 +415,7 @@ fn connect(decode: &gst::Element, sink: &gst_app::AppSink, link: &Arc<Link>) {
             let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
             let is_video = caps.structure(0).is_some_and(|s| s.name() == "video/x-raw");
             if !is_video || to.is_linked() {
+                link.status().others = true;
                 return;
             }
             match pad.link(&to) {
@@ -406,22 +433,11 @@ fn connect(decode: &gst::Element, sink: &gst_app::AppSink, link: &Arc<Link>) {
     });
 }
 
-/// Lets go a thread that waits for somebody to open the other end of a FIFO.
-fn free_fifo(path: &std::path::Path) {
-    use rustix::fs::{FileType, Mode, OFlags, open, stat};
-    let is_fifo = stat(path).is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Fifo);
-    if is_fifo {
-        // Closed again at once: the reader sees the end of its file.
-        let _ = open(path, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty());
-    }
-}
-
 impl Drop for Inner {
     fn drop(&mut self) {
         let (done, closed) = mpsc::channel();
         let pipeline = self.pipeline.clone();
         let opener = self.opener.take();
-        let opening = opener.as_ref().is_some_and(|opener| !opener.is_finished());
         let closer = thread::Builder::new()
             .name("media-close".into())
             .spawn(move || {
@@ -436,9 +452,6 @@ impl Drop for Inner {
                 drop(pipeline);
                 let _ = done.send(());
             });
-        if opening && let Some(path) = &self.path {
-            free_fifo(path);
-        }
         match closer {
             Ok(closer) if closed.recv_timeout(STUCK) != Err(mpsc::RecvTimeoutError::Timeout) => {
                 let _ = closer.join();

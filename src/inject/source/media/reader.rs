@@ -22,6 +22,9 @@ use crate::inject::source::SourceError;
 /// itself.
 const WORTH: u64 = 2;
 
+/// Containers may be wrong about their length by so much.
+const TOLERANCE: ClockTime = ClockTime::SECOND;
+
 /// What passing over pictures has cost so far.
 #[derive(Debug, Default)]
 struct Costs {
@@ -71,6 +74,7 @@ pub struct Reader {
     stop: Option<ClockTime>,
     interval: Option<ClockTime>,
     pass_over: PassOver,
+    keys_only: bool,
     seekable: bool,
     looping: bool,
     /// How long a picture lasts that does not say it.
@@ -114,6 +118,7 @@ impl Reader {
             stop: options.stop_time,
             interval: options.sample_interval,
             pass_over: options.pass_over,
+            keys_only: options.key_frames_only,
             seekable,
             looping,
             frame_duration,
@@ -156,6 +161,10 @@ impl Reader {
         // A decoder gives the picture that lies across the beginning of the segment the time of
         // that beginning. One step earlier it is told from a picture that begins there.
         let position = time.saturating_sub(ClockTime::NSECOND);
+        // Demuxers take no place behind their end; decoding from there finds that nothing comes.
+        let position = self.length().map_or(position, |length| {
+            position.min(length.saturating_sub(100 * ClockTime::MSECOND))
+        });
         let event = gst::event::Seek::new(
             1.0,
             gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE,
@@ -177,6 +186,12 @@ impl Reader {
             what: self.what.clone(),
             reason: format!("seeking to {position} failed"),
         }))
+    }
+
+    fn length(&self) -> Option<ClockTime> {
+        self.sink
+            .static_pad("sink")?
+            .peer_query_duration::<ClockTime>()
     }
 
     fn pull(&self) -> Pulled {
@@ -215,6 +230,9 @@ impl Reader {
             return false;
         };
         if !self.seekable || self.interval.is_none() || self.sought.is_some() {
+            return false;
+        }
+        if self.length().is_some_and(|length| self.due >= length) {
             return false;
         }
         match self.pass_over {
@@ -256,6 +274,9 @@ impl Reader {
                 Pulled::Flushing => return None,
                 Pulled::Fault(error) => return self.fail(error),
                 Pulled::End => {
+                    if let Some(error) = self.cut_off() {
+                        return self.fail(error);
+                    }
                     if let Some(error) = self.end_of_pass() {
                         return self.fail(error);
                     }
@@ -339,6 +360,29 @@ impl Reader {
             pts,
             duration,
         })
+    }
+
+    /// Demuxers take the end of a file for the end of the media. Where the media said that they
+    /// are longer, and no other stream can be what is longer, a part is missing.
+    fn cut_off(&self) -> Option<SourceError> {
+        if self.keys_only {
+            return None;
+        }
+        let end = self.at? + self.frame_duration.unwrap_or_default();
+        let length = self.length()?;
+        let missing = length.checked_sub(end)?;
+        if missing < TOLERANCE {
+            return None;
+        }
+        let error = SourceError::BadStream {
+            what: self.what.clone(),
+            reason: format!("its video ends at {end} although it says it lasts {length}"),
+        };
+        if self.link.is_alone() && missing > length / 10 {
+            return Some(error);
+        }
+        self.link.warn(error);
+        None
     }
 
     fn end_of_pass(&mut self) -> Option<SourceError> {
