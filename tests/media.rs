@@ -742,3 +742,152 @@ fn a_flush_ends_the_wait_and_loses_nothing() {
         (0..60).collect::<Vec<_>>()
     );
 }
+
+#[test]
+fn sound_beside_it_is_left_alone() {
+    gst::init().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("both.mkv");
+    let line = format!(
+        "videotestsrc num-buffers=30 ! {} ! matroskamux name=mux ! filesink location={} \
+         audiotestsrc num-buffers=200 ! audioconvert ! vorbisenc ! mux. \
+         videotestsrc num-buffers=90 ! {} ! mux.",
+        encoder(10),
+        file.display(),
+        encoder(10),
+    );
+    let pipeline = gst::parse::launch(&line)
+        .unwrap()
+        .downcast::<gst::Pipeline>()
+        .unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    wait_for_eos(&pipeline);
+    let (frames, error) = collect(&mut *open(&uri(&file), MediaOptions::default()), usize::MAX);
+    // The other streams may be what is longer.
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(frames.len(), 30);
+}
+
+mod device_decoder {
+    use gst::glib;
+    use gst::prelude::*;
+    use gst::subclass::prelude::*;
+    use std::sync::OnceLock;
+
+    /// Like the decoders of DeepStream: first by rank, and of no use without their memory.
+    #[derive(Default)]
+    pub struct Imp;
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for Imp {
+        const NAME: &'static str = "TestDeviceDecoder";
+        type Type = Decoder;
+        type ParentType = gst::Element;
+    }
+
+    impl ObjectImpl for Imp {}
+    impl GstObjectImpl for Imp {}
+
+    impl ElementImpl for Imp {
+        fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+            static METADATA: OnceLock<gst::subclass::ElementMetadata> = OnceLock::new();
+            Some(METADATA.get_or_init(|| {
+                gst::subclass::ElementMetadata::new("Test", "Codec/Decoder/Video", "Test", "Test")
+            }))
+        }
+
+        fn pad_templates() -> &'static [gst::PadTemplate] {
+            static TEMPLATES: OnceLock<Vec<gst::PadTemplate>> = OnceLock::new();
+            TEMPLATES.get_or_init(|| {
+                let template = |name, direction, caps: &str| {
+                    let caps: gst::Caps = caps.parse().unwrap();
+                    gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).unwrap()
+                };
+                vec![
+                    template(
+                        "sink",
+                        gst::PadDirection::Sink,
+                        "video/x-h264; video/x-vp8; image/jpeg",
+                    ),
+                    template("src", gst::PadDirection::Src, "video/x-raw(memory:NVMM)"),
+                ]
+            })
+        }
+    }
+
+    glib::wrapper! {
+        pub struct Decoder(ObjectSubclass<Imp>) @extends gst::Element, gst::Object;
+    }
+
+    pub fn register() {
+        let rank = gst::Rank::PRIMARY + 500;
+        gst::Element::register(None, "testdevicedecoder", rank, Decoder::static_type()).unwrap();
+    }
+}
+
+#[test]
+fn a_decoder_for_device_memory_is_passed_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let uri = Clip::default().make(folder.path());
+    device_decoder::register();
+    assert_eq!(all(&uri, MediaOptions::default()).len(), 60);
+}
+
+/// Objects that GStreamer's leaks tracer knows to be alive.
+fn alive() -> Vec<String> {
+    gst::active_tracers()
+        .iter()
+        .filter(|tracer| tracer.type_().name() == "GstLeaksTracer")
+        .filter_map(|tracer| tracer.emit_by_name::<Option<gst::Structure>>("get-live-objects", &[]))
+        .flat_map(|alive| {
+            let list = alive.get::<gst::List>("live-objects-list");
+            // GStreamer 1.22 hands the objects out without references to them.
+            std::mem::forget(alive);
+            let list = list.unwrap_or_default();
+            list.iter()
+                .filter_map(|one| Some(one.get::<gst::Structure>().ok()?))
+                .filter_map(|one| Some(one.value("object").ok()?.type_().name().to_owned()))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn nothing_stays_behind() {
+    if std::env::var("GST_TRACERS").is_err() {
+        // The tracer must be there from the start.
+        let again = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["nothing_stays_behind", "--exact", "--nocapture"])
+            .env("GST_TRACERS", "leaks")
+            .output()
+            .unwrap();
+        assert!(
+            again.status.success(),
+            "{}",
+            String::from_utf8_lossy(&again.stderr)
+        );
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let uri = Clip::default().make(folder.path());
+    let use_once = |most| {
+        let options = MediaOptions {
+            start_time: ms(300),
+            ..Default::default()
+        };
+        collect(&mut *open(&uri, options), most);
+    };
+    // What stays for the life of the process is there after the first time.
+    use_once(usize::MAX);
+    let before = alive();
+    assert!(!before.is_empty(), "the tracer sees nothing");
+    (0..12).for_each(|n| use_once(n * 5));
+    refused("file:///nowhere/clip.mp4");
+    let mut after = alive();
+    for one in &before {
+        if let Some(at) = after.iter().position(|other| other == one) {
+            after.swap_remove(at);
+        }
+    }
+    assert!(after.is_empty(), "{after:?}");
+}

@@ -45,7 +45,8 @@ struct Status {
 pub struct Link {
     status: Mutex<Status>,
     what: String,
-    report: Arc<dyn Report>,
+    /// Until the pipeline is closed: a message that is kept keeps its element, and with it this.
+    report: Mutex<Option<Arc<dyn Report>>>,
     /// Where `open` waits.
     outer: Arc<Gate>,
     /// Where the pictures are waited for.
@@ -100,8 +101,23 @@ impl Link {
         // A broken stream repeats itself, and nobody may be reading the bus.
         let text = error.to_string();
         let known = self.status().warned.replace(text.clone());
-        if known != Some(text) {
-            self.report.warn(error);
+        if known != Some(text)
+            && let Some(report) = self.report()
+        {
+            report.warn(error);
+        }
+    }
+
+    fn report(&self) -> Option<Arc<dyn Report>> {
+        self.report
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn forward(&self, message: &gst::Message) {
+        if let Some(report) = self.report() {
+            report.forward(message.clone());
         }
     }
 
@@ -115,14 +131,14 @@ impl Link {
                     reason,
                 });
             }
-            gst::MessageView::Tag(_) => self.report.forward(message.clone()),
+            gst::MessageView::Tag(_) => self.forward(message),
             gst::MessageView::Element(element) => {
                 let missing = element.structure().filter(|s| s.name() == "missing-plugin");
                 if let Some(missing) = missing {
                     if let Ok(name) = missing.get::<String>("name") {
                         self.status().missing.push(name);
                     }
-                    self.report.forward(message.clone());
+                    self.forward(message);
                 }
             }
             _ => {}
@@ -205,7 +221,7 @@ impl Inner {
         let link = Arc::new(Link {
             status: Mutex::default(),
             what: what.to_owned(),
-            report: around.report.clone(),
+            report: Mutex::new(Some(around.report.clone())),
             outer: around.gate.clone(),
             gate: Arc::default(),
         });
@@ -435,6 +451,13 @@ fn connect(decode: &gst::Element, sink: &gst_app::AppSink, link: &Arc<Link>) {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        let report = self
+            .link
+            .report
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(report);
         let (done, closed) = mpsc::channel();
         let pipeline = self.pipeline.clone();
         let opener = self.opener.take();

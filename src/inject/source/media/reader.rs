@@ -40,7 +40,7 @@ impl Costs {
         // What was long ago counts less.
         if self.advanced > 60 * ClockTime::SECOND {
             self.waited /= 2;
-            self.advanced = self.advanced / 2;
+            self.advanced /= 2;
         }
     }
 
