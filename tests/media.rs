@@ -785,7 +785,16 @@ mod device_decoder {
         type ParentType = gst::Element;
     }
 
-    impl ObjectImpl for Imp {}
+    impl ObjectImpl for Imp {
+        fn constructed(&self) {
+            self.parent_constructed();
+            for template in Self::pad_templates() {
+                let pad = gst::Pad::from_template(template);
+                self.obj().add_pad(&pad).unwrap();
+            }
+        }
+    }
+
     impl GstObjectImpl for Imp {}
 
     impl ElementImpl for Imp {
@@ -845,7 +854,7 @@ fn alive() -> Vec<String> {
             std::mem::forget(alive);
             let list = list.unwrap_or_default();
             list.iter()
-                .filter_map(|one| Some(one.get::<gst::Structure>().ok()?))
+                .filter_map(|one| one.get::<gst::Structure>().ok())
                 .filter_map(|one| Some(one.value("object").ok()?.type_().name().to_owned()))
                 .collect::<Vec<_>>()
         })
