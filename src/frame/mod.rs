@@ -4,7 +4,9 @@
 
 //! What a frame is: a picture format, its planes, and the buffer that holds them.
 
+pub mod code;
 pub mod convert;
+pub mod lanes;
 pub mod pool;
 pub mod view;
 

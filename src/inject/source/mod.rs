@@ -4,6 +4,8 @@
 
 //! Where frames come from.
 
+pub mod pattern;
+
 use std::sync::Arc;
 use std::time::Duration;
 
