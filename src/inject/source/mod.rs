@@ -4,7 +4,6 @@
 
 //! Where frames come from.
 
-pub mod media;
 pub mod pattern;
 
 use std::sync::Arc;
