@@ -4,6 +4,7 @@
 
 //! Where frames come from.
 
+pub mod media;
 pub mod pattern;
 
 use std::sync::Arc;
