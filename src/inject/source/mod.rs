@@ -4,6 +4,9 @@
 
 //! Where frames come from.
 
+pub mod input;
+pub mod location;
+
 use std::sync::Arc;
 use std::time::Duration;
 
