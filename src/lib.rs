@@ -12,6 +12,7 @@
  */
 use gst::glib;
 
+pub mod capture;
 pub mod codec;
 pub mod frame;
 pub mod inject;

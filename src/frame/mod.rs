@@ -5,12 +5,16 @@
 //! What a frame is: a picture format, its planes, and the buffer that holds them.
 
 pub mod convert;
+pub mod map;
+pub mod planar;
 pub mod pool;
+pub mod stats;
 pub mod view;
 
 use gst_video::{VideoFormat, VideoInfo};
 
 pub use convert::{ConvertError, Converter};
+pub use map::FrameError;
 pub use pool::{HostPool, PoolError};
 pub use view::{Plane, PlaneMut, View, ViewError, ViewMut};
 

@@ -1,0 +1,410 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! File names from templates: `cam-{stream}/%06d.jpg`. A template is parsed once and in one pass;
+//! what is filled in is never parsed again and cannot leave its folder.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What a captured picture can put into its name.
+#[derive(Debug, Clone)]
+pub struct NameFacts<'a> {
+    /// The number of the capture, `%d`.
+    pub number: u64,
+    pub stream: u32,
+    pub frame: u64,
+    /// In nanoseconds.
+    pub pts: Option<u64>,
+    /// The wall clock.
+    pub utc: jiff::Timestamp,
+    pub reason: &'a str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token {
+    Stream,
+    Frame,
+    Pts,
+    Utc,
+    Reason,
+}
+
+struct TokenInfo {
+    name: &'static str,
+    token: Token,
+    /// Can be padded with zeros.
+    number: bool,
+    /// Differs from capture to capture of one stream.
+    varies: bool,
+}
+
+const fn info(name: &'static str, token: Token, number: bool, varies: bool) -> TokenInfo {
+    TokenInfo {
+        name,
+        token,
+        number,
+        varies,
+    }
+}
+
+const TOKENS: [TokenInfo; 5] = [
+    info("stream", Token::Stream, true, false),
+    info("frame", Token::Frame, true, true),
+    info("pts", Token::Pts, true, true),
+    info("utc", Token::Utc, false, true),
+    info("reason", Token::Reason, false, false),
+];
+
+/// No 64-bit number has more digits.
+const MAX_PADDING: usize = 20;
+/// No path is longer.
+const MAX_TEMPLATE: usize = 4096;
+/// Longer values are cut.
+const MAX_VALUE: usize = 100;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "\"{template}\": {problem} at character {position}; known are %d, %06d, %%, {{{{, }}}} and {}",
+    known_tokens()
+)]
+pub struct NameError {
+    pub template: String,
+    /// Counted from 1.
+    pub position: usize,
+    pub problem: String,
+}
+
+fn known_tokens() -> String {
+    let names: Vec<String> = TOKENS.iter().map(|t| format!("{{{}}}", t.name)).collect();
+    names.join(" ")
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Literal(String),
+    Number { padding: usize },
+    Token { index: usize, padding: usize },
+}
+
+/// A parsed template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+impl Template {
+    pub fn parse(template: &str) -> Result<Self, NameError> {
+        let chars: Vec<char> = template.chars().collect();
+        let fail = |at: usize, problem: &str| NameError {
+            template: template.to_owned(),
+            position: at + 1,
+            problem: problem.to_owned(),
+        };
+        if chars.len() > MAX_TEMPLATE {
+            return Err(fail(MAX_TEMPLATE, "too long"));
+        }
+        let mut parser = Parser::default();
+        let mut at = 0;
+        while at < chars.len() {
+            let next = chars.get(at + 1).copied();
+            match (chars[at], next) {
+                ('%', Some('%')) | ('{', Some('{')) | ('}', Some('}')) => {
+                    parser.literal(chars[at]);
+                    at += 2;
+                }
+                ('%', _) => {
+                    let (padding, end) = number_directive(&chars, at)
+                        .ok_or_else(|| fail(at, "a % that is neither %d, %0Nd nor %%"))?;
+                    if parser
+                        .parts
+                        .iter()
+                        .any(|p| matches!(p, Part::Number { .. }))
+                    {
+                        return Err(fail(at, "a second number"));
+                    }
+                    parser.parts.push(Part::Number { padding });
+                    at = end;
+                }
+                ('{', _) => {
+                    let length = chars[at..]
+                        .iter()
+                        .position(|&c| c == '}')
+                        .ok_or_else(|| fail(at, "a { without its }"))?;
+                    let inner: String = chars[at + 1..at + length].iter().collect();
+                    let token = token(&inner).map_err(|problem| fail(at, &problem))?;
+                    parser.parts.push(token);
+                    at += length + 1;
+                }
+                ('}', _) => return Err(fail(at, "a } without its {")),
+                ('\0', _) => return Err(fail(at, "a zero character")),
+                (character, _) => {
+                    parser.literal(character);
+                    at += 1;
+                }
+            }
+        }
+        match parser.parts.last() {
+            None => return Err(fail(0, "nothing")),
+            Some(Part::Literal(text)) if ends_in_folder(text) => {
+                return Err(fail(chars.len() - 1, "no file name"));
+            }
+            Some(_) => {}
+        }
+        Ok(Self {
+            parts: parser.parts,
+        })
+    }
+
+    /// The name of one picture.
+    pub fn render(&self, facts: &NameFacts<'_>) -> PathBuf {
+        let mut name = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(text) => name.push_str(text),
+                Part::Number { padding } => name.push_str(&padded(facts.number, *padding)),
+                Part::Token { index, padding } => {
+                    name.push_str(&value(TOKENS[*index].token, *padding, facts));
+                }
+            }
+        }
+        name.into()
+    }
+
+    /// Two captures of one stream get different names.
+    pub fn varies(&self) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Literal(_) => false,
+            Part::Number { .. } => true,
+            Part::Token { index, .. } => TOKENS[*index].varies,
+        })
+    }
+
+    /// There is a `%d`.
+    pub fn has_number(&self) -> bool {
+        self.parts.iter().any(|p| matches!(p, Part::Number { .. }))
+    }
+
+    /// The folders before anything that is filled in; empty for the current one.
+    pub fn folder(&self) -> PathBuf {
+        let literal = match self.parts.first() {
+            Some(Part::Literal(text)) => text.as_str(),
+            _ => "",
+        };
+        match literal.rfind('/') {
+            Some(0) => "/".into(),
+            Some(end) => literal[..end].into(),
+            None => PathBuf::new(),
+        }
+    }
+
+    /// The `%d` of a file that this template may have named.
+    pub fn number_in(&self, path: &Path) -> Option<u64> {
+        let text = path.to_str()?;
+        let text = text.strip_prefix("./").unwrap_or(text);
+        let mut reader = Reader {
+            parts: &self.parts,
+            text: text.as_bytes(),
+            dead: vec![false; (self.parts.len() + 1) * (text.len() + 1)],
+        };
+        reader.number_from(0, 0)?
+    }
+}
+
+/// `name-2.jpg` for `name.jpg` and 2.
+pub fn with_suffix(path: &Path, n: u64) -> PathBuf {
+    let mut name: OsString = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{n}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+#[derive(Default)]
+struct Parser {
+    parts: Vec<Part>,
+}
+
+impl Parser {
+    fn literal(&mut self, character: char) {
+        if !matches!(self.parts.last(), Some(Part::Literal(_))) {
+            self.parts.push(Part::Literal(String::new()));
+        }
+        let first = self.parts.len() == 1;
+        let Some(Part::Literal(text)) = self.parts.last_mut() else {
+            return;
+        };
+        // The shape that paths have when a folder is listed.
+        if character == '/' && text.ends_with('/') {
+            return;
+        }
+        text.push(character);
+        if first && text == "./" {
+            text.clear();
+        }
+    }
+}
+
+fn ends_in_folder(text: &str) -> bool {
+    let last = text.rsplit('/').next().unwrap_or_default();
+    last.is_empty()
+        || (text.contains('/') && (last == "." || last == ".."))
+        || text == ".."
+        || text == "."
+}
+
+/// `%d` or `%0Nd` at `at`: its padding, and where it ends.
+fn number_directive(chars: &[char], at: usize) -> Option<(usize, usize)> {
+    let length = chars[at + 1..].iter().position(|&c| c == 'd')?;
+    let end = at + length + 2;
+    if length == 0 {
+        return Some((0, end));
+    }
+    let digits: String = chars[at + 1..at + 1 + length].iter().collect();
+    Some((padding(&digits)?, end))
+}
+
+/// `06` is 6.
+fn padding(digits: &str) -> Option<usize> {
+    let width = digits.strip_prefix('0')?;
+    if width.is_empty() || width.len() > 2 || !width.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    width.parse().ok().filter(|w| (1..=MAX_PADDING).contains(w))
+}
+
+fn token(inner: &str) -> Result<Part, String> {
+    let (name, digits) = match inner.split_once(':') {
+        Some((name, digits)) => (name, Some(digits)),
+        None => (inner, None),
+    };
+    let index = TOKENS
+        .iter()
+        .position(|t| t.name == name)
+        .ok_or_else(|| format!("unknown token {{{name}}}"))?;
+    let padding = match digits {
+        None => 0,
+        Some(_) if !TOKENS[index].number => return Err(format!("{{{name}}} takes no padding")),
+        Some(digits) => padding(digits)
+            .ok_or_else(|| format!("padding \"{digits}\" of {{{name}}} is not like 06"))?,
+    };
+    Ok(Part::Token { index, padding })
+}
+
+fn padded(number: u64, padding: usize) -> String {
+    format!("{number:0padding$}")
+}
+
+fn value(token: Token, padding: usize, facts: &NameFacts<'_>) -> String {
+    match token {
+        Token::Stream => padded(facts.stream.into(), padding),
+        Token::Frame => padded(facts.frame, padding),
+        Token::Pts => facts
+            .pts
+            .map_or_else(|| "none".to_owned(), |pts| padded(pts, padding)),
+        Token::Utc => sanitised(&facts.utc.strftime("%Y%m%dT%H%M%S.%3fZ").to_string()),
+        Token::Reason => sanitised(facts.reason),
+    }
+}
+
+/// A value that is safe as part of a file name: it names no other folder and hides no file.
+fn sanitised(value: &str) -> String {
+    let mut leading = true;
+    let name: String = value
+        .chars()
+        .take(MAX_VALUE)
+        .map(|c| {
+            leading &= c == '.';
+            match c {
+                _ if leading => '_',
+                'A'..='Z' | 'a'..='z' | '0'..='9' | '.' | '_' | '-' => c,
+                _ => '_',
+            }
+        })
+        .collect();
+    if name.is_empty() {
+        "_".to_owned()
+    } else {
+        name
+    }
+}
+
+/// Matches a path against the parts; `dead` remembers what has failed, so that no path is slow.
+struct Reader<'a> {
+    parts: &'a [Part],
+    text: &'a [u8],
+    dead: Vec<bool>,
+}
+
+impl Reader<'_> {
+    /// None: no match; otherwise the number behind this place, if there is one.
+    fn number_from(&mut self, part: usize, at: usize) -> Option<Option<u64>> {
+        if part == self.parts.len() {
+            return (at == self.text.len()).then_some(None);
+        }
+        let state = part * (self.text.len() + 1) + at;
+        if self.dead[state] {
+            return None;
+        }
+        let found = self.try_part(part, at);
+        self.dead[state] = found.is_none();
+        found
+    }
+
+    fn try_part(&mut self, part: usize, at: usize) -> Option<Option<u64>> {
+        let (parts, text) = (self.parts, self.text);
+        let rest = &text[at..];
+        match &parts[part] {
+            Part::Literal(literal) => {
+                rest.strip_prefix(literal.as_bytes())?;
+                self.number_from(part + 1, at + literal.len())
+            }
+            Part::Number { padding } => {
+                for end in (1..=digits(rest).min(MAX_PADDING)).rev() {
+                    let number = decimal(&rest[..end]).filter(|n| {
+                        // Only as it would have been written.
+                        padded(*n, *padding).as_bytes() == &rest[..end]
+                    });
+                    if number.is_some() && self.number_from(part + 1, at + end).is_some() {
+                        return Some(number);
+                    }
+                }
+                None
+            }
+            Part::Token { index, .. } => {
+                let longest = if !TOKENS[*index].number {
+                    rest.iter()
+                        .take_while(|b| is_value(**b))
+                        .count()
+                        .min(MAX_VALUE)
+                } else if TOKENS[*index].token == Token::Pts && rest.starts_with(b"none") {
+                    return self.number_from(part + 1, at + 4);
+                } else {
+                    digits(rest).min(MAX_PADDING)
+                };
+                (1..=longest)
+                    .rev()
+                    .find_map(|end| self.number_from(part + 1, at + end))
+            }
+        }
+    }
+}
+
+fn digits(text: &[u8]) -> usize {
+    text.iter().take_while(|b| b.is_ascii_digit()).count()
+}
+
+fn decimal(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn is_value(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
+}
+
+#[cfg(test)]
+#[path = "name_tests.rs"]
+mod tests;

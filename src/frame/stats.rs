@@ -1,0 +1,223 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Statistics of a picture's pixels. All sums are integers, so the result does not depend on the
+//! order of adding.
+
+use gst_video::VideoFormat;
+
+use super::{View, ViewError};
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PictureStats {
+    /// Mean of all samples.
+    pub mean: f64,
+    /// Standard deviation of all samples (N-1).
+    pub std: f64,
+    /// Variance of the luma's Laplacian (4 neighbours, interior pixels); 0 for tiny pictures.
+    pub sharpness: f64,
+}
+
+/// Luma is summed in thousandths: 0.299, 0.587 and 0.114 are whole numbers then.
+const LUMA_UNIT: f64 = 1000.0;
+
+/// The statistics of an RGB, BGR or GRAY8 picture.
+pub fn statistics(picture: &View<'_>) -> Result<PictureStats, ViewError> {
+    let luma: fn(&[u8], &mut [i32]) = match picture.format() {
+        VideoFormat::Rgb => |row, luma| weigh(row, luma, 299, 114),
+        VideoFormat::Bgr => |row, luma| weigh(row, luma, 114, 299),
+        VideoFormat::Gray8 => |row, luma| {
+            for (luma, &sample) in luma.iter_mut().zip(row) {
+                *luma = 1000 * i32::from(sample);
+            }
+        },
+        format => return Err(ViewError::Format(format)),
+    };
+
+    let (width, height) = (picture.width(), picture.height());
+    let (mut count, mut sum, mut squares) = (0u64, 0u64, 0u64);
+    let mut edges = Edges::default();
+    let mut lines: [Vec<i32>; 3] = std::array::from_fn(|_| vec![0; width]);
+    for (y, row) in picture.rows(0).enumerate() {
+        count += row.len() as u64;
+        // Short pieces: their sums fit into 32 bits, which is what vector units add.
+        for piece in row.chunks(32 << 10) {
+            let (mut piece_sum, mut piece_squares) = (0u32, 0i32);
+            for &sample in piece {
+                piece_sum += u32::from(sample);
+                piece_squares += i32::from(sample) * i32::from(sample);
+            }
+            sum += u64::from(piece_sum);
+            squares += u64::from(piece_squares.unsigned_abs());
+        }
+        lines.rotate_left(1);
+        luma(row, &mut lines[2]);
+        if y >= 2 {
+            edges.add(&lines[0], &lines[1], &lines[2]);
+        }
+    }
+    let sharpness = if width < 3 || height < 3 {
+        0.0
+    } else {
+        edges.variance() / (LUMA_UNIT * LUMA_UNIT)
+    };
+    let spread = u128::from(count) * u128::from(squares) - u128::from(sum) * u128::from(sum);
+    let pairs = u128::from(count) * u128::from(count.saturating_sub(1).max(1));
+    Ok(PictureStats {
+        mean: sum as f64 / count.max(1) as f64,
+        std: (spread as f64 / pairs.max(1) as f64).sqrt(),
+        sharpness,
+    })
+}
+
+fn weigh(row: &[u8], luma: &mut [i32], first: i32, last: i32) {
+    for (luma, pixel) in luma.iter_mut().zip(row.chunks_exact(3)) {
+        *luma =
+            first * i32::from(pixel[0]) + 587 * i32::from(pixel[1]) + last * i32::from(pixel[2]);
+    }
+}
+
+#[derive(Default)]
+struct Edges {
+    count: u64,
+    sum: i128,
+    squares: u128,
+}
+
+impl Edges {
+    fn add(&mut self, above: &[i32], row: &[i32], below: &[i32]) {
+        let width = row.len();
+        if width < 3 {
+            return;
+        }
+        // Short pieces, whose sums fit into 32 bits.
+        let mut start = 1;
+        while start < width - 1 {
+            let end = (start + 2048).min(width - 1);
+            let (left, right) = (&row[start - 1..end - 1], &row[start + 1..end + 1]);
+            let (middle, above, below) = (&row[start..end], &above[start..end], &below[start..end]);
+            let (mut sum, mut squares) = (0i32, 0u64);
+            for ((((&l, &m), &r), &a), &b) in
+                left.iter().zip(middle).zip(right).zip(above).zip(below)
+            {
+                let edge = 4 * m - l - r - a - b;
+                sum += edge;
+                let size = u64::from(edge.unsigned_abs());
+                squares += size * size;
+            }
+            self.sum += i128::from(sum);
+            self.squares += u128::from(squares);
+            start = end;
+        }
+        self.count += (width - 2) as u64;
+    }
+
+    fn variance(&self) -> f64 {
+        let count = u128::from(self.count.max(1));
+        let spread = count * self.squares - self.sum.unsigned_abs() * self.sum.unsigned_abs();
+        spread as f64 / (count * count) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Plane;
+
+    fn noise(len: usize) -> Vec<u8> {
+        let mut state = 0x1234_5678u32;
+        (0..len)
+            .map(|_| {
+                state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+                (state >> 24) as u8
+            })
+            .collect()
+    }
+
+    fn view(
+        format: VideoFormat,
+        data: &[u8],
+        width: usize,
+        height: usize,
+        pitch: usize,
+    ) -> View<'_> {
+        View::new(format, width, height, vec![Plane { data, pitch }]).unwrap()
+    }
+
+    fn naive(view: &View<'_>) -> PictureStats {
+        let (channels, weights) = match view.format() {
+            VideoFormat::Rgb => (3, vec![0.299, 0.587, 0.114]),
+            VideoFormat::Bgr => (3, vec![0.114, 0.587, 0.299]),
+            _ => (1, vec![1.0]),
+        };
+        let samples: Vec<f64> = view.rows(0).flatten().map(|&s| f64::from(s)).collect();
+        let n = samples.len() as f64;
+        let mean = samples.iter().sum::<f64>() / n;
+        let std =
+            (samples.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0)).sqrt();
+        let luma: Vec<f64> = samples
+            .chunks_exact(channels)
+            .map(|p| p.iter().zip(&weights).map(|(s, w)| s * w).sum())
+            .collect();
+        let at = |x: usize, y: usize| luma[y * view.width() + x];
+        let mut edges = Vec::new();
+        for y in 1..view.height().saturating_sub(1) {
+            for x in 1..view.width().saturating_sub(1) {
+                edges.push(
+                    4.0 * at(x, y) - at(x - 1, y) - at(x + 1, y) - at(x, y - 1) - at(x, y + 1),
+                );
+            }
+        }
+        let m = edges.len().max(1) as f64;
+        let centre = edges.iter().sum::<f64>() / m;
+        let sharpness = edges.iter().map(|e| (e - centre).powi(2)).sum::<f64>() / m;
+        PictureStats {
+            mean,
+            std,
+            sharpness,
+        }
+    }
+
+    #[test]
+    fn agrees_with_floating_point() {
+        let data = noise(400 * 400);
+        for format in [VideoFormat::Rgb, VideoFormat::Bgr, VideoFormat::Gray8] {
+            for (width, height) in [(1, 1), (2, 5), (3, 3), (4, 3), (37, 29), (131, 100)] {
+                let view = view(format, &data, width, height, 400);
+                let (got, want) = (statistics(&view).unwrap(), naive(&view));
+                for (got, want) in [
+                    (got.mean, want.mean),
+                    (got.std, want.std),
+                    (got.sharpness, want.sharpness),
+                ] {
+                    assert!(
+                        (got - want).abs() <= 1e-9 * want.abs().max(1.0),
+                        "{got} {want}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_flat_picture_has_no_spread() {
+        let data = vec![77; 90 * 50];
+        let stats = statistics(&view(VideoFormat::Rgb, &data, 30, 50, 90)).unwrap();
+        assert_eq!(
+            stats,
+            PictureStats {
+                mean: 77.0,
+                std: 0.0,
+                sharpness: 0.0
+            }
+        );
+    }
+
+    #[test]
+    fn other_formats_are_refused() {
+        let data = [0; 64];
+        let view = view(VideoFormat::Rgba, &data, 4, 4, 16);
+        assert_eq!(statistics(&view), Err(ViewError::Format(VideoFormat::Rgba)));
+    }
+}
