@@ -4,6 +4,9 @@
 
 //! Where frames come from.
 
+pub mod ahead;
+pub mod fit;
+pub mod images;
 pub mod input;
 pub mod location;
 
