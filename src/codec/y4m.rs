@@ -12,6 +12,7 @@ use gst_video::{
     VideoInterlaceMode,
 };
 
+const MAGIC: &[u8; 9] = b"YUV4MPEG2";
 /// Bytes that a line of a header may have.
 const MAX_LINE: usize = 1024;
 const MAX_SIDE: u32 = 65_535;
@@ -50,6 +51,20 @@ pub struct Header {
     pub rate: Option<gst::Fraction>,
 }
 
+/// Fills `buf`; fewer bytes than that were left if the returned number says so.
+pub fn read_up_to(from: &mut (impl Read + ?Sized), buf: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        match from.read(&mut buf[filled..]) {
+            Ok(0) => break,
+            Ok(bytes) => filled += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
 /// A line without its end; `None` if nothing is left to be read.
 fn line(from: &mut (impl Read + ?Sized)) -> Result<Option<Vec<u8>>, Y4mError> {
     let (mut line, mut byte) = (Vec::new(), [0]);
@@ -69,12 +84,16 @@ fn line(from: &mut (impl Read + ?Sized)) -> Result<Option<Vec<u8>>, Y4mError> {
 impl Header {
     /// Leaves `from` at the marker of the first frame.
     pub fn read(from: &mut (impl Read + ?Sized)) -> Result<Self, Y4mError> {
-        let line = line(from)?.ok_or(Y4mError::Magic)?;
-        let line = line.strip_prefix(b"YUV4MPEG2").ok_or(Y4mError::Magic)?;
+        let mut magic = [0; MAGIC.len()];
+        let got = read_up_to(from, &mut magic)?;
+        if magic[..got] != *MAGIC {
+            return Err(Y4mError::Magic);
+        }
+        let line = line(from)?.ok_or(Y4mError::Line)?;
         if !line.is_empty() && line[0] != b' ' {
             return Err(Y4mError::Magic);
         }
-        Self::parse(&String::from_utf8_lossy(line))
+        Self::parse(&String::from_utf8_lossy(&line))
     }
 
     fn parse(fields: &str) -> Result<Self, Y4mError> {
@@ -198,15 +217,10 @@ pub enum Marker {
 /// Reads the marker of a frame with its parameters.
 pub fn read_marker(from: &mut (impl Read + ?Sized)) -> io::Result<Marker> {
     let mut start = [0; MARKER.len()];
-    let mut filled = 0;
-    while filled < start.len() {
-        match from.read(&mut start[filled..]) {
-            Ok(0) if filled == 0 => return Ok(Marker::End),
-            Ok(0) => return Ok(Marker::Missing),
-            Ok(bytes) => filled += bytes,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        }
+    match read_up_to(from, &mut start)? {
+        0 => return Ok(Marker::End),
+        got if got < start.len() => return Ok(Marker::Missing),
+        _ => (),
     }
     if start == *MARKER {
         return Ok(Marker::Frame(MARKER.len() as u64));

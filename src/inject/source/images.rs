@@ -331,7 +331,7 @@ impl Loader {
         Ok(Self {
             files,
             wish,
-            pictures: Pictures::new()?,
+            pictures: Pictures::default(),
             bytes: Vec::new(),
         })
     }
@@ -347,6 +347,7 @@ impl Work<usize, Outcome> for Loader {
 }
 
 /// Decodes encoded pictures into frames of a target.
+#[derive(Default)]
 struct Pictures {
     jpeg: JpegDecoder,
     pixels: Vec<u8>,
@@ -354,14 +355,6 @@ struct Pictures {
 }
 
 impl Pictures {
-    fn new() -> Result<Self, SourceError> {
-        Ok(Self {
-            jpeg: JpegDecoder::new(),
-            pixels: Vec::new(),
-            fitter: Fitter::default(),
-        })
-    }
-
     fn decode(&mut self, file: &Path, bytes: &[u8], wanted: &Wanted) -> Outcome {
         match encoding(file, bytes)? {
             Encoded::Jpeg => self.decode_jpeg(file, bytes, wanted),

@@ -97,20 +97,6 @@ impl Read for Input {
     }
 }
 
-/// Fills `buf`; fewer bytes than that were left if the returned number says so.
-pub fn read_up_to(input: &mut (impl Read + ?Sized), buf: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buf.len() {
-        match input.read(&mut buf[filled..]) {
-            Ok(0) => break,
-            Ok(bytes) => filled += bytes,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
