@@ -14,13 +14,17 @@ use gst::glib;
 
 pub mod capture;
 pub mod codec;
+pub mod fault;
 pub mod frame;
+pub mod gate;
 pub mod inject;
 pub mod mem;
 pub mod meta;
+mod properties;
 
-fn plugin_init(_plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
-    Ok(())
+fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    inject::register(plugin)?;
+    capture::register(plugin)
 }
 
 gst::plugin_define!(

@@ -2,6 +2,83 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The sink, `dsframecapture`.
+//! `dsframecapture`: frames out of a pipeline.
+//!
+//! Data flows buffer -> [`select`] -> [`snapshot`] -> [`worker`] -> [`process`] -> [`deliver`].
 
+pub mod config;
+pub mod deliver;
+pub mod enums;
+mod imp;
 pub mod name;
+pub mod process;
+mod properties;
+mod run;
+pub mod select;
+pub mod snapshot;
+pub mod stats;
+pub mod worker;
+
+/**
+ * SECTION:element-dsframecapture
+ *
+ * Captures frames of a pipeline as pictures, log lines and messages, without holding it up: it
+ * decides on each frame, takes what is selected, and leaves encoding and writing to threads behind
+ * a bounded queue. Takes system memory and NVMM surfaces that the host can read.
+ *
+ * ## Every 30th frame as a JPEG, with a log line each
+ * ``` bash
+ * gst-launch-1.0 dsframeinject num-buffers=300 ! dsframecapture interval=30 location=out/frame_%06d.jpg log-location=out/log.jsonl
+ * ```
+ *
+ * ## The first frame, and no more
+ * ``` bash
+ * gst-launch-1.0 dsframeinject ! dsframecapture max-captures=1 eos-after-max=true location=first.png
+ * ```
+ *
+ * ## Mean, deviation and sharpness of each frame, without pictures
+ * ``` bash
+ * gst-launch-1.0 dsframeinject num-buffers=100 ! dsframecapture statistics=true log-location=analysis.jsonl
+ * ```
+ *
+ * Since: 0.1
+ */
+use std::sync::LazyLock;
+
+use glib::prelude::*;
+
+pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "dsframecapture",
+        gst::DebugColorFlags::empty(),
+        Some("Captures frames"),
+    )
+});
+
+glib::wrapper! {
+    pub struct DsFrameCapture(ObjectSubclass<imp::DsFrameCapture>)
+        @extends gst_base::BaseSink, gst::Element, gst::Object;
+}
+
+pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    #[cfg(feature = "doc")]
+    {
+        use gst::prelude::*;
+        for enumeration in [
+            enums::Mode::static_type(),
+            enums::Encoding::static_type(),
+            enums::Subsampling::static_type(),
+            enums::Overflow::static_type(),
+            enums::OnError::static_type(),
+            enums::OnExists::static_type(),
+        ] {
+            enumeration.mark_as_plugin_api(gst::PluginAPIFlags::empty());
+        }
+    }
+    gst::Element::register(
+        Some(plugin),
+        "dsframecapture",
+        gst::Rank::NONE,
+        DsFrameCapture::static_type(),
+    )
+}

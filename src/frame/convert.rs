@@ -21,7 +21,7 @@ pub struct Converter {
     to: VideoInfo,
     inner: gst_video::VideoConverter,
     /// Set if every frame needs a converter of its own.
-    single: Option<VideoConverterConfig>,
+    single: Option<(VideoInfo, VideoConverterConfig)>,
 }
 
 /// GStreamer's converter forgets the lines of the frame before when it goes back to the first line.
@@ -64,8 +64,15 @@ impl Converter {
             config.set_dest_height(Some(height));
             config.set_fill_border(true);
         }
-        let single = (rows <= FEW_ROWS).then(|| config.clone());
-        let inner = gst_video::VideoConverter::new(from, to, Some(config)).map_err(fail)?;
+        // GStreamer's converter wants rate and field mode to be alike, as it converts neither; they
+        // are no matter of pixels.
+        let alike = VideoInfo::builder_from_info(from)
+            .fps(to.fps())
+            .interlace_mode(to.interlace_mode())
+            .build()
+            .map_err(fail)?;
+        let single = (rows <= FEW_ROWS).then(|| (alike.clone(), config.clone()));
+        let inner = gst_video::VideoConverter::new(&alike, to, Some(config)).map_err(fail)?;
         Ok(Self {
             from: from.clone(),
             to: to.clone(),
@@ -83,8 +90,8 @@ impl Converter {
     }
 
     pub fn convert(&self, from: &VideoFrame<Readable>, to: &mut VideoFrame<Writable>) {
-        let single = self.single.clone().and_then(|config| {
-            gst_video::VideoConverter::new(&self.from, &self.to, Some(config)).ok()
+        let single = self.single.clone().and_then(|(from, config)| {
+            gst_video::VideoConverter::new(&from, &self.to, Some(config)).ok()
         });
         single.as_ref().unwrap_or(&self.inner).frame(from, to);
     }
@@ -206,5 +213,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn rates_do_not_matter() {
+        gst::init().unwrap();
+        let slow = VideoInfo::builder(VideoFormat::I420, 8, 8)
+            .fps(gst::Fraction::new(1, 1))
+            .build()
+            .unwrap();
+        assert!(Converter::new(&slow, &info(16, 16), false).is_ok());
     }
 }

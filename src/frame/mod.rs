@@ -4,7 +4,10 @@
 
 //! What a frame is: a picture format, its planes, and the buffer that holds them.
 
+pub mod caps;
+pub mod code;
 pub mod convert;
+pub mod lanes;
 pub mod map;
 pub mod planar;
 pub mod pool;

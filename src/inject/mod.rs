@@ -3,7 +3,80 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! `dsframeinject`: frames into a pipeline.
+//!
+//! Data flows [`source`] -> [`output`] -> push; [`negotiate`] chooses the caps.
 
-pub mod gate;
+pub mod config;
+pub mod enums;
+pub use crate::gate;
+mod imp;
+pub mod negotiate;
+pub mod output;
+pub mod pace;
 pub mod prefetch;
+mod properties;
 pub mod source;
+pub mod stats;
+mod timeline;
+
+/**
+ * SECTION:element-dsframeinject
+ *
+ * Makes frames from patterns, pictures, raw, y4m and npy streams or any media, in system memory or
+ * as NVMM surfaces in host memory.
+ *
+ * ## A moving gradient
+ * ``` bash
+ * gst-launch-1.0 dsframeinject num-buffers=300 ! videoconvert ! autovideosink
+ * ```
+ *
+ * ## A folder of pictures, five a second
+ * ``` bash
+ * gst-launch-1.0 dsframeinject location='photos/%03d.png' width=640 height=480 framerate=5/1 ! videoconvert ! autovideosink
+ * ```
+ *
+ * ## Two frames of each second of a clip, as NVMM
+ * ``` bash
+ * gst-launch-1.0 dsframeinject uri=file:///clip.mp4 sample-interval=500000000 device=gpu nvbuf-memory-type=nvbuf-mem-system ! 'video/x-raw(memory:NVMM),format=RGB' ! dsframecapture interval=1 location=out/%05d.npy
+ * ```
+ *
+ * Since: 0.1
+ */
+use std::sync::LazyLock;
+
+use glib::prelude::*;
+
+pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "dsframeinject",
+        gst::DebugColorFlags::empty(),
+        Some("Injects frames"),
+    )
+});
+
+glib::wrapper! {
+    pub struct DsFrameInject(ObjectSubclass<imp::DsFrameInject>)
+        @extends gst_base::PushSrc, gst_base::BaseSrc, gst::Element, gst::Object;
+}
+
+pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    #[cfg(feature = "doc")]
+    {
+        use gst::prelude::*;
+        for enumeration in [
+            source::pattern::Pattern::static_type(),
+            enums::Device::static_type(),
+            enums::MemoryType::static_type(),
+            enums::OnError::static_type(),
+            enums::OnTimeout::static_type(),
+        ] {
+            enumeration.mark_as_plugin_api(gst::PluginAPIFlags::empty());
+        }
+    }
+    gst::Element::register(
+        Some(plugin),
+        "dsframeinject",
+        gst::Rank::NONE,
+        DsFrameInject::static_type(),
+    )
+}

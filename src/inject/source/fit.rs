@@ -123,16 +123,11 @@ impl Fitter {
 
     fn convert(&mut self, wanted: &Wanted, frame: Frame) -> Result<Frame, SourceError> {
         let to = &wanted.target.info;
-        let bad = || SourceError::BadStream {
-            what: describe(&frame.info),
+        let bad = |from: &VideoInfo| SourceError::BadStream {
+            what: describe(from),
             reason: format!("cannot be converted to {}", describe(to)),
         };
-        // The converter leaves time and fields alone and refuses to be told otherwise.
-        let from = VideoInfo::builder_from_info(&frame.info)
-            .fps(to.fps())
-            .interlace_mode(to.interlace_mode())
-            .build()
-            .map_err(|_| bad())?;
+        let from = frame.info;
         let borders = wanted.target.add_borders;
         let found = self
             .converters
@@ -141,7 +136,7 @@ impl Fitter {
         let found = match found {
             Some(found) => found,
             None => {
-                let converter = Converter::new(&from, to, borders).map_err(|_| bad())?;
+                let converter = Converter::new(&from, to, borders).map_err(|_| bad(&from))?;
                 self.converters.truncate(KINDS - 1);
                 self.converters.insert(0, (converter, borders));
                 0

@@ -12,6 +12,8 @@ pub mod index;
 pub mod input;
 pub mod layout;
 pub mod location;
+pub mod media;
+pub mod pattern;
 pub mod stream;
 #[cfg(test)]
 pub mod testing;
@@ -21,8 +23,10 @@ use std::time::Duration;
 
 use gst_video::VideoInfo;
 
-use super::gate::Gate;
+use super::config::{Config, Origin};
+use crate::fault::Fault;
 use crate::frame::{Frame, ViewMut};
+use crate::gate::Gate;
 use crate::meta::Detection;
 
 /// What a source knows about its frames before the first is fetched.
@@ -151,22 +155,17 @@ impl SourceError {
     }
 }
 
-impl From<&SourceError> for gst::ErrorMessage {
+impl From<&SourceError> for Fault {
     fn from(error: &SourceError) -> Self {
-        let text = error.to_string();
         match error {
-            SourceError::Settings { .. } => {
-                gst::error_msg!(gst::ResourceError::Settings, ["{text}"])
-            }
-            SourceError::NotFound { .. } => {
-                gst::error_msg!(gst::ResourceError::NotFound, ["{text}"])
-            }
-            SourceError::Open { .. } => gst::error_msg!(gst::ResourceError::OpenRead, ["{text}"]),
-            SourceError::Read { .. } => gst::error_msg!(gst::ResourceError::Read, ["{text}"]),
+            SourceError::Settings { .. } => Self::resource(gst::ResourceError::Settings, error),
+            SourceError::NotFound { .. } => Self::resource(gst::ResourceError::NotFound, error),
+            SourceError::Open { .. } => Self::resource(gst::ResourceError::OpenRead, error),
+            SourceError::Read { .. } => Self::resource(gst::ResourceError::Read, error),
             SourceError::BadFrame { .. } | SourceError::BadStream { .. } => {
-                gst::error_msg!(gst::StreamError::Decode, ["{text}"])
+                Self::stream(gst::StreamError::Decode, error)
             }
-            SourceError::Internal(_) => gst::error_msg!(gst::LibraryError::Failed, ["{text}"]),
+            SourceError::Internal(_) => Self::library(gst::LibraryError::Failed, error),
         }
     }
 }
@@ -188,4 +187,40 @@ pub struct Surroundings {
     pub prefetch: usize,
     /// Start again at the end.
     pub looping: bool,
+}
+
+/// Opens what the configuration names.
+pub fn open(config: &Config, surroundings: Surroundings) -> Result<Box<dyn Source>, SourceError> {
+    match &config.origin {
+        Origin::Pattern(pattern) => Ok(pattern::PatternSource::open(*pattern, surroundings)),
+        Origin::Location(location) => Err(SourceError::Internal(location.clone())),
+        Origin::Uri(uri) => {
+            let options = media::MediaOptions {
+                start_time: config.start_time,
+                stop_time: config.stop_time,
+                sample_interval: config.sample_interval,
+                key_frames_only: config.key_frames_only,
+                ..Default::default()
+            };
+            media::Media::open(uri, options, surroundings)
+        }
+    }
+}
+
+/// Whether opening may take as long as somebody else pleases: a pipe, a network.
+pub fn may_wait(origin: &Origin) -> bool {
+    match origin {
+        Origin::Pattern(_) => false,
+        Origin::Location(location) => location == "-",
+        Origin::Uri(_) => true,
+    }
+}
+
+/// Whether a URI is of a kind whose frames come when they come.
+pub fn is_live_uri(uri: &str) -> bool {
+    const LIVE: [&str; 9] = [
+        "rtsp", "rtsps", "rtspt", "rtspu", "udp", "rtp", "srt", "v4l2", "whep",
+    ];
+    uri.split_once(':')
+        .is_some_and(|(scheme, _)| LIVE.iter().any(|live| scheme.eq_ignore_ascii_case(live)))
 }

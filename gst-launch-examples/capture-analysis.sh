@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Statistics of every frame as JSON lines, without pictures (documented Part 2, pattern 5:
+# FrameAnalyzer; its detections come with a later version).
+#   capture-analysis.sh [FILE]
+set -euo pipefail
+. "$(dirname "$0")/lib/common.sh"
+
+clip=$(input_clip "$@")
+
+launch uridecodebin uri="file://$clip" ! videoconvert \
+    ! dsframecapture interval=1 statistics=true log-location="$out/analysis_log.jsonl"
+report
+head -n 1 "$out/analysis_log.jsonl"

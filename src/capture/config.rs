@@ -1,0 +1,382 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Properties as they were set ([`Settings`]), and what they mean once checked ([`Config`]).
+
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::codec;
+use crate::fault::Fault;
+
+use super::enums::{Encoding, Mode, OnError, OnExists, Overflow, Subsampling};
+use super::name::Template;
+use super::select::{Rules, StreamList, Trigger};
+
+/// Mirrors the properties, with their defaults.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub mode: Mode,
+    pub interval: u32,
+    pub interval_time: u64,
+    pub start_time: Option<gst::ClockTime>,
+    pub stop_time: Option<gst::ClockTime>,
+    pub max_captures: u64,
+    pub eos_after_max: bool,
+    pub streams: Option<String>,
+    pub location: Option<String>,
+    pub encoding: Encoding,
+    pub quality: u32,
+    pub subsampling: Subsampling,
+    pub width: u32,
+    pub height: u32,
+    pub log_location: Option<String>,
+    pub statistics: bool,
+    pub post_messages: bool,
+    pub queue_size: u32,
+    pub overflow: Overflow,
+    pub workers: u32,
+    pub on_error: OnError,
+    pub on_exists: OnExists,
+    pub drain_timeout: u64,
+    pub unique_id: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Auto,
+            interval: 0,
+            interval_time: 0,
+            start_time: None,
+            stop_time: None,
+            max_captures: 0,
+            eos_after_max: false,
+            streams: None,
+            location: None,
+            encoding: Encoding::Auto,
+            quality: 90,
+            subsampling: Subsampling::S420,
+            width: 0,
+            height: 0,
+            log_location: None,
+            statistics: false,
+            post_messages: false,
+            queue_size: 8,
+            overflow: Overflow::Auto,
+            workers: 0,
+            on_error: OnError::Continue,
+            on_exists: OnExists::Suffix,
+            drain_timeout: 30_000_000_000,
+            unique_id: 0,
+        }
+    }
+}
+
+/// A property whose value cannot be worked with.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("property \"{property}\": {reason}")]
+pub struct SettingsError {
+    pub property: &'static str,
+    pub reason: String,
+}
+
+impl From<SettingsError> for Fault {
+    fn from(error: SettingsError) -> Self {
+        Self::resource(gst::ResourceError::Settings, error)
+    }
+}
+
+/// Where pictures go.
+#[derive(Debug, Clone)]
+pub struct Pictures {
+    pub template: Template,
+    pub encode: codec::EncodeSettings,
+    pub on_exists: OnExists,
+}
+
+/// Properties that make sense together.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub rules: Rules,
+    pub eos_after_max: bool,
+    pub pictures: Option<Pictures>,
+    pub log: Option<PathBuf>,
+    pub statistics: bool,
+    /// Of the picture that statistics are made of, also where none is written.
+    pub size: (u32, u32),
+    pub post_messages: bool,
+    pub queue_size: usize,
+    pub overflow: Overflow,
+    pub workers: usize,
+    pub on_error: OnError,
+    pub drain_timeout: Duration,
+    pub unique_id: u32,
+}
+
+/// Pictures by the second would fill a disk unasked.
+const AUTO_INTERVAL: u64 = 30;
+
+fn bad<T>(property: &'static str, reason: impl Into<String>) -> Result<T, SettingsError> {
+    Err(SettingsError {
+        property,
+        reason: reason.into(),
+    })
+}
+
+impl TryFrom<&Settings> for Config {
+    type Error = SettingsError;
+
+    fn try_from(set: &Settings) -> Result<Self, SettingsError> {
+        let location = set.location.as_deref().filter(|text| !text.is_empty());
+        let log = set.log_location.as_deref().filter(|text| !text.is_empty());
+        if location.is_none() && log.is_none() && !set.post_messages {
+            return bad(
+                "location",
+                "nothing would be captured: set location=out/%06d.jpg for pictures, \
+                 log-location=out/log.jsonl for records, or post-messages=true",
+            );
+        }
+        if set.eos_after_max && set.max_captures == 0 {
+            return bad("eos-after-max", "needs max-captures, after how many to end");
+        }
+        if set.statistics && log.is_none() {
+            return bad("statistics", "needs log-location, where they are written");
+        }
+        let rules = rules(set, location.is_some())?;
+        let pictures = match location {
+            Some(location) => Some(pictures(set, location, &rules)?),
+            None => None,
+        };
+        if let (Some(pictures), Some(log)) = (&pictures, log)
+            && !pictures.template.varies()
+            && Path::new(location.unwrap_or_default()) == Path::new(log)
+        {
+            return bad("log-location", "is the same file as location");
+        }
+        let workers = match set.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            workers => workers as usize,
+        };
+        Ok(Self {
+            rules,
+            eos_after_max: set.eos_after_max,
+            pictures,
+            log: log.map(PathBuf::from),
+            statistics: set.statistics,
+            size: (set.width, set.height),
+            post_messages: set.post_messages,
+            queue_size: set.queue_size as usize,
+            overflow: set.overflow,
+            workers,
+            on_error: set.on_error,
+            drain_timeout: Duration::from_nanos(set.drain_timeout),
+            unique_id: set.unique_id,
+        })
+    }
+}
+
+fn rules(set: &Settings, with_pictures: bool) -> Result<Rules, SettingsError> {
+    if set.interval != 0 && set.interval_time != 0 {
+        return bad(
+            "interval-time",
+            "cannot be combined with interval: unset one",
+        );
+    }
+    if set.mode == Mode::Manual && (set.interval != 0 || set.interval_time != 0) {
+        return bad(
+            "mode",
+            "manual takes no frames by interval or interval-time",
+        );
+    }
+    let (start, stop) = (
+        set.start_time.map(gst::ClockTime::nseconds),
+        set.stop_time.map(gst::ClockTime::nseconds),
+    );
+    if let (Some(start), Some(stop)) = (start, stop)
+        && stop <= start
+    {
+        return bad(
+            "stop-time",
+            format!("{stop} ns is not after start-time, {start} ns"),
+        );
+    }
+    let auto = if with_pictures { AUTO_INTERVAL } else { 1 };
+    let trigger = match set.mode {
+        Mode::Manual => Trigger::Manual,
+        Mode::Auto | Mode::Interval => match NonZeroU64::new(set.interval_time) {
+            Some(time) => Trigger::EveryTime(time),
+            None => Trigger::Every(
+                NonZeroU64::new(u64::from(set.interval))
+                    .or(NonZeroU64::new(auto))
+                    .unwrap_or(NonZeroU64::MIN),
+            ),
+        },
+    };
+    let streams =
+        StreamList::parse(set.streams.as_deref().unwrap_or_default()).or_else(|reason| {
+            bad(
+                "streams",
+                format!("{reason}; write 0,3 for streams 0 and 3"),
+            )
+        })?;
+    Ok(Rules {
+        trigger,
+        start,
+        stop,
+        max_captures: set.max_captures,
+        streams,
+    })
+}
+
+fn pictures(set: &Settings, location: &str, rules: &Rules) -> Result<Pictures, SettingsError> {
+    let template = Template::parse(location).or_else(|error| bad("location", error.to_string()))?;
+    if !template.varies() && rules.max_captures != 1 {
+        return bad(
+            "location",
+            format!(
+                "\"{location}\" is one name for many captures: add %06d, {{frame}} or {{pts}}, \
+                 or set max-captures=1"
+            ),
+        );
+    }
+    if set.on_exists == OnExists::Continue && !template.has_number() {
+        return bad(
+            "on-exists",
+            format!("continue goes on with a number, and location \"{location}\" has no %d"),
+        );
+    }
+    let encoding = match set.encoding {
+        Encoding::Jpg => codec::Encoding::Jpeg,
+        Encoding::Png => codec::Encoding::Png,
+        Encoding::Npy => codec::Encoding::Npy,
+        Encoding::Raw => codec::Encoding::Raw,
+        Encoding::Auto => match Path::new(location).extension() {
+            None => codec::Encoding::Jpeg,
+            Some(suffix) => {
+                let Some(encoding) = codec::Encoding::from_suffix(Path::new(location)) else {
+                    return bad(
+                        "location",
+                        format!(
+                            "the suffix \"{}\" names no encoding: use .jpg, .png, .npy or .raw, \
+                             or set the property encoding",
+                            suffix.to_string_lossy()
+                        ),
+                    );
+                };
+                encoding
+            }
+        },
+    };
+    let subsampling = match set.subsampling {
+        Subsampling::S420 => codec::Subsampling::S420,
+        Subsampling::S422 => codec::Subsampling::S422,
+        Subsampling::S444 => codec::Subsampling::S444,
+    };
+    Ok(Pictures {
+        template,
+        encode: codec::EncodeSettings {
+            encoding,
+            quality: set.quality.clamp(1, 100) as u8,
+            subsampling,
+            width: set.width,
+            height: set.height,
+        },
+        on_exists: set.on_exists,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl FnOnce(&mut Settings)) -> Result<Config, SettingsError> {
+        let mut settings = Settings {
+            location: Some("out/%06d.jpg".into()),
+            ..Settings::default()
+        };
+        change(&mut settings);
+        Config::try_from(&settings)
+    }
+
+    #[test]
+    fn the_interval_follows_what_is_written() {
+        let every = |n| Trigger::Every(NonZeroU64::new(n).unwrap());
+        assert_eq!(check(|_| ()).unwrap().rules.trigger, every(30));
+        let log_only = check(|s| {
+            s.location = None;
+            s.log_location = Some("log".into());
+        });
+        assert_eq!(log_only.unwrap().rules.trigger, every(1));
+        assert_eq!(check(|s| s.interval = 7).unwrap().rules.trigger, every(7));
+        let manual = check(|s| s.mode = Mode::Manual).unwrap();
+        assert_eq!(manual.rules.trigger, Trigger::Manual);
+    }
+
+    #[test]
+    fn the_encoding_follows_the_suffix() {
+        let encoding = |location: &str| {
+            check(|s| s.location = Some(location.into()))
+                .map(|config| config.pictures.unwrap().encode.encoding)
+        };
+        assert_eq!(encoding("%d.JPEG"), Ok(codec::Encoding::Jpeg));
+        assert_eq!(encoding("{pts}.png"), Ok(codec::Encoding::Png));
+        assert_eq!(encoding("%d.npy"), Ok(codec::Encoding::Npy));
+        assert_eq!(encoding("a.b/%d"), Ok(codec::Encoding::Jpeg));
+        assert_eq!(encoding("%d.webp").unwrap_err().property, "location");
+        let forced = check(|s| {
+            s.location = Some("%d.webp".into());
+            s.encoding = Encoding::Raw;
+        });
+        let forced = forced.unwrap().pictures.unwrap().encode.encoding;
+        assert_eq!(forced, codec::Encoding::Raw);
+    }
+
+    #[test]
+    fn what_contradicts_itself_names_the_property() {
+        type Change = fn(&mut Settings);
+        let cases: [(&str, Change); 11] = [
+            ("location", |s| s.location = None),
+            ("location", |s| s.location = Some("out.jpg".into())),
+            ("location", |s| s.location = Some("{nonsense}.jpg".into())),
+            ("interval-time", |s| {
+                s.interval = 2;
+                s.interval_time = 2;
+            }),
+            ("mode", |s| {
+                s.mode = Mode::Manual;
+                s.interval = 2;
+            }),
+            ("stop-time", |s| {
+                s.start_time = Some(gst::ClockTime::SECOND);
+                s.stop_time = Some(gst::ClockTime::SECOND);
+            }),
+            ("streams", |s| s.streams = Some("one".into())),
+            ("eos-after-max", |s| s.eos_after_max = true),
+            ("statistics", |s| s.statistics = true),
+            ("on-exists", |s| {
+                s.location = Some("{pts}.jpg".into());
+                s.on_exists = OnExists::Continue;
+            }),
+            ("log-location", |s| {
+                s.location = Some("one.jpg".into());
+                s.max_captures = 1;
+                s.log_location = Some("one.jpg".into());
+            }),
+        ];
+        for (property, change) in cases {
+            assert_eq!(check(change).unwrap_err().property, property);
+        }
+    }
+
+    #[test]
+    fn one_name_is_enough_for_one_capture() {
+        let one = check(|s| {
+            s.location = Some("out.jpg".into());
+            s.max_captures = 1;
+        });
+        assert!(one.is_ok());
+    }
+}

@@ -1,0 +1,173 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Pictures as files: written under a hidden name, then renamed, so that a name never shows less
+//! than a whole picture.
+
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use tempfile::NamedTempFile;
+
+use crate::capture::enums::OnExists;
+use crate::capture::name::{NameFacts, Template, with_suffix};
+
+use super::DeliverError;
+
+/// File times come in steps of the kernel's clock, which lags behind ours.
+const CLOCK_STEP: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+pub struct Files {
+    template: Template,
+    on_exists: OnExists,
+    /// What is older was there before this run.
+    started: SystemTime,
+}
+
+/// A whole picture under a hidden name; gone when dropped.
+#[derive(Debug)]
+pub struct Staged {
+    file: NamedTempFile,
+    path: PathBuf,
+    pub bytes: u64,
+}
+
+#[derive(Debug)]
+pub struct Published {
+    pub path: PathBuf,
+    /// The name was taken, so this one has a suffix.
+    pub renamed: bool,
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> DeliverError {
+    move |error| DeliverError::Write {
+        path: path.to_owned(),
+        error,
+    }
+}
+
+fn hidden_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    tempfile::Builder::new()
+        .prefix(".dsframe-")
+        .suffix(".part")
+        // Less the umask, like any other file.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+}
+
+impl Files {
+    /// Makes the folder and tries to write there, so that a wrong one is known at the start.
+    pub fn open(template: Template, on_exists: OnExists) -> Result<Self, DeliverError> {
+        let folder = template.folder();
+        if !folder.as_os_str().is_empty() {
+            fs::create_dir_all(&folder).map_err(failed(&folder))?;
+        }
+        hidden_file(&folder).map_err(failed(&folder))?;
+        Ok(Self {
+            template,
+            on_exists,
+            started: SystemTime::now() - CLOCK_STEP,
+        })
+    }
+
+    /// The first capture number: after those of earlier runs with `on-exists=continue`, else 0.
+    pub fn first_number(&self) -> Result<u64, DeliverError> {
+        if self.on_exists != OnExists::Continue {
+            return Ok(0);
+        }
+        let mut next = 0;
+        let mut folders = vec![self.template.folder()];
+        while let Some(folder) = folders.pop() {
+            let listed = if folder.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                &folder
+            };
+            for entry in fs::read_dir(listed).map_err(failed(listed))? {
+                let entry = entry.map_err(failed(listed))?;
+                let path = folder.join(entry.file_name());
+                // Links are not followed: they might lead in circles.
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    folders.push(path);
+                } else if let Some(number) = self.template.number_in(&path) {
+                    next = next.max(number.saturating_add(1));
+                }
+            }
+        }
+        Ok(next)
+    }
+
+    /// Writes a picture under a hidden name into the folder that it is for.
+    pub fn stage(&self, facts: &NameFacts, bytes: &[u8]) -> Result<Staged, DeliverError> {
+        let path = self.template.render(facts);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut file = match hidden_file(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir_all(folder).map_err(failed(folder))?;
+                hidden_file(folder)
+            }
+            other => other,
+        }
+        .map_err(failed(&path))?;
+        file.write_all(bytes).map_err(failed(&path))?;
+        Ok(Staged {
+            file,
+            path,
+            bytes: bytes.len() as u64,
+        })
+    }
+
+    /// Gives a staged picture its name.
+    pub fn publish(&self, staged: Staged) -> Result<Published, DeliverError> {
+        let Staged { mut file, path, .. } = staged;
+        let mut name = path.clone();
+        let mut suffix = 1;
+        loop {
+            let error = match file.persist_noclobber(&name) {
+                Ok(_) => {
+                    return Ok(Published {
+                        renamed: suffix > 1,
+                        path: name,
+                    });
+                }
+                Err(error) => error,
+            };
+            if error.error.kind() != ErrorKind::AlreadyExists {
+                return Err(failed(&path)(error.error));
+            }
+            file = error.file;
+            if suffix == 1 && self.is_of_earlier_run(&name) {
+                match self.on_exists {
+                    OnExists::Overwrite => {
+                        file.persist(&name)
+                            .map_err(|error| failed(&path)(error.error))?;
+                        return Ok(Published {
+                            path: name,
+                            renamed: false,
+                        });
+                    }
+                    OnExists::Fail => return Err(DeliverError::Exists { path }),
+                    OnExists::Suffix | OnExists::Continue => (),
+                }
+            }
+            suffix += 1;
+            name = with_suffix(&path, suffix);
+        }
+    }
+
+    fn is_of_earlier_run(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path)
+            .and_then(|meta| meta.modified())
+            .is_ok_and(|modified| modified < self.started)
+    }
+}

@@ -1,0 +1,181 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What is said on the bus, and how often: nobody may be reading, and the bus has no bound.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+
+use crate::capture::CAT;
+use crate::capture::process::Facts;
+use crate::fault::Fault;
+
+/// `dsframecapture-saved` messages in a second, at most.
+const SAVED_PER_SECOND: u32 = 100;
+/// Warnings about failed captures in a second, at most.
+const WARNINGS_PER_SECOND: u32 = 1;
+
+/// So many in a second; counts what was too much.
+#[derive(Debug)]
+struct Budget {
+    per_second: u32,
+    second: Option<Instant>,
+    used: u32,
+    skipped: u64,
+}
+
+impl Budget {
+    fn new(per_second: u32) -> Self {
+        Self {
+            per_second,
+            second: None,
+            used: 0,
+            skipped: 0,
+        }
+    }
+
+    /// How many were skipped since the last that was allowed; `None` if this one is too much.
+    fn spend(&mut self, now: Instant) -> Option<u64> {
+        if self
+            .second
+            .is_none_or(|second| now.duration_since(second) >= Duration::from_secs(1))
+        {
+            self.second = Some(now);
+            self.used = 0;
+        }
+        if self.used == self.per_second {
+            self.skipped += 1;
+            return None;
+        }
+        self.used += 1;
+        Some(std::mem::take(&mut self.skipped))
+    }
+}
+
+/// The way to the element's bus from any thread. Holds no strong reference.
+#[derive(Debug)]
+pub struct Outlet {
+    element: glib::WeakRef<gst::Element>,
+    saved: Mutex<Budget>,
+    warnings: Mutex<Budget>,
+}
+
+fn lock(budget: &Mutex<Budget>) -> MutexGuard<'_, Budget> {
+    budget.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Outlet {
+    pub fn new(element: &gst::Element) -> Self {
+        Self {
+            element: element.downgrade(),
+            saved: Mutex::new(Budget::new(SAVED_PER_SECOND)),
+            warnings: Mutex::new(Budget::new(WARNINGS_PER_SECOND)),
+        }
+    }
+
+    fn post(&self, build: impl FnOnce(&gst::Element) -> gst::Message) {
+        if let Some(element) = self.element.upgrade() {
+            // Without a bus there is nobody to tell.
+            let _ = element.post_message(build(&element));
+        }
+    }
+
+    /// The element message `dsframecapture-saved`: `file` (absent without pictures), `stream`,
+    /// `frame`, `number`, `pts` (absent if the buffer had none), `reason`, and `skipped`, how many
+    /// captures before this one went without a message.
+    pub fn saved(&self, facts: &Facts, file: Option<&Path>) {
+        let Some(skipped) = lock(&self.saved).spend(Instant::now()) else {
+            return;
+        };
+        let mut structure = gst::Structure::builder("dsframecapture-saved")
+            .field("stream", facts.stream)
+            .field("frame", facts.frame)
+            .field("number", facts.number)
+            .field("reason", facts.reason.as_str())
+            .field("skipped", skipped);
+        if let Some(file) = file {
+            structure = structure.field("file", file.to_string_lossy().as_ref());
+        }
+        if let Some(pts) = facts.pts {
+            structure = structure.field("pts", pts);
+        }
+        let structure = structure.build();
+        self.post(|element| {
+            gst::message::Element::builder(structure)
+                .src(element)
+                .build()
+        });
+    }
+
+    /// After the last capture: one message for those that went without.
+    pub fn saved_summary(&self) {
+        let skipped = std::mem::take(&mut lock(&self.saved).skipped);
+        if skipped > 0 {
+            let structure = gst::Structure::builder("dsframecapture-saved")
+                .field("skipped", skipped)
+                .build();
+            self.post(|element| {
+                gst::message::Element::builder(structure)
+                    .src(element)
+                    .build()
+            });
+        }
+    }
+
+    /// A warning about one of possibly many captures.
+    pub fn warn_often(&self, warning: &Fault) {
+        match lock(&self.warnings).spend(Instant::now()) {
+            None => (),
+            Some(0) => self.warn(warning),
+            Some(skipped) => {
+                if let Some(element) = self.element.upgrade() {
+                    gst::warning!(
+                        CAT,
+                        obj = element,
+                        "{skipped} warnings before this were not posted"
+                    );
+                }
+                self.warn(warning);
+            }
+        }
+    }
+
+    pub fn warn(&self, warning: &Fault) {
+        if let Some(element) = self.element.upgrade() {
+            warning.post_warning(&element);
+        }
+    }
+
+    pub fn error(&self, error: Fault) {
+        if let Some(element) = self.element.upgrade() {
+            error.post_error(&element);
+        }
+    }
+
+    pub fn eos(&self) {
+        self.post(|element| gst::message::Eos::builder().src(element).build());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_allows_so_many_a_second_and_sums_up_the_rest() {
+        let mut budget = Budget::new(2);
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        assert_eq!(budget.spend(at(0)), Some(0));
+        assert_eq!(budget.spend(at(1)), Some(0));
+        assert_eq!(budget.spend(at(2)), None);
+        assert_eq!(budget.spend(at(999)), None);
+        assert_eq!(budget.spend(at(1000)), Some(2));
+        assert_eq!(budget.spend(at(1001)), Some(0));
+        assert_eq!(budget.spend(at(1002)), None);
+    }
+}

@@ -1,0 +1,51 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! How captures leave: as files, log lines and bus messages.
+
+pub mod files;
+pub mod log;
+pub mod message;
+
+use std::io;
+use std::path::PathBuf;
+
+use rustix::io::Errno;
+
+use crate::codec::CodecError;
+use crate::fault::Fault;
+
+/// Why a capture was not delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliverError {
+    #[error("cannot write {path}: {error}")]
+    Write { path: PathBuf, error: io::Error },
+    #[error("{path} exists already, and on-exists is fail")]
+    Exists { path: PathBuf },
+    #[error("cannot encode frame {frame} of stream {stream}: {error}")]
+    Encode {
+        stream: u32,
+        frame: u64,
+        error: CodecError,
+    },
+    #[error("encoding frame {frame} of stream {stream} went wrong; please report this")]
+    Panic { stream: u32, frame: u64 },
+}
+
+impl From<&DeliverError> for Fault {
+    fn from(error: &DeliverError) -> Self {
+        match error {
+            DeliverError::Write { error: cause, .. }
+                if cause.raw_os_error() == Some(Errno::NOSPC.raw_os_error()) =>
+            {
+                Self::resource(gst::ResourceError::NoSpaceLeft, error)
+            }
+            DeliverError::Write { .. } | DeliverError::Exists { .. } => {
+                Self::resource(gst::ResourceError::Write, error)
+            }
+            DeliverError::Encode { .. } => Self::stream(gst::StreamError::Encode, error),
+            DeliverError::Panic { .. } => Self::library(gst::LibraryError::Failed, error),
+        }
+    }
+}

@@ -1,0 +1,398 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use gst_base::prelude::*;
+use gst_base::subclass::prelude::*;
+use gst_video::{VideoInfo, VideoMeta};
+
+use crate::fault::Fault;
+use crate::frame::caps;
+use crate::gate::{Gate, Wait};
+use crate::mem::sys::base_sink::{WaitEvent, override_wait_event, parent_wait_event};
+
+use super::CAT;
+use super::config::{Config, Settings};
+use super::deliver::message::Outlet;
+use super::enums::Overflow;
+use super::process::Job;
+use super::properties;
+use super::run::Run;
+use super::stats::{Fate, Stats};
+
+/// Lock order: none is held while another is taken, and none while anything is posted, queried,
+/// joined or waited for.
+#[derive(Default)]
+pub struct DsFrameCapture {
+    settings: Mutex<Settings>,
+    run: Mutex<Option<Arc<Run>>>,
+    /// Of the last run, also after it.
+    stats: Mutex<Arc<Stats>>,
+    gate: Arc<Gate>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl DsFrameCapture {
+    fn run(&self) -> Option<Arc<Run>> {
+        lock(&self.run).clone()
+    }
+
+    fn start_run(&self) -> Result<(), Fault> {
+        let config = Config::try_from(&*lock(&self.settings))?;
+        gst::info!(CAT, imp = self, "captures {:?}", config.rules);
+        let stats = Arc::<Stats>::default();
+        *lock(&self.stats) = stats.clone();
+        self.gate.set_flushing(false);
+        let outlet = Outlet::new(self.obj().upcast_ref());
+        let run = Run::start(config, self.gate.clone(), stats, outlet)?;
+        *lock(&self.run) = Some(Arc::new(run));
+        Ok(())
+    }
+
+    /// Delivers what was accepted, or says what was not, and ends the threads.
+    fn stop_run(&self) {
+        let Some(run) = lock(&self.run).take() else {
+            return;
+        };
+        self.gate.set_flushing(false);
+        let timeout = run.config.drain_timeout;
+        let done = run
+            .gate
+            .wait(Some(timeout), || (run.worker.left() == 0).then_some(()));
+        if done != Wait::Ready(()) {
+            self.abandon(&run);
+        }
+        run.worker.process().outlet.saved_summary();
+        let stuck = run.worker.stop();
+        if stuck > 0 {
+            gst::warning!(
+                CAT,
+                imp = self,
+                "{stuck} threads are stuck in writing and left to themselves"
+            );
+        }
+    }
+
+    fn abandon(&self, run: &Run) {
+        let lost = run.worker.abandon();
+        if lost > 0 {
+            gst::element_imp_warning!(
+                self,
+                gst::ResourceError::Write,
+                [
+                    "{lost} captures were not written within drain-timeout ({} ms) and are lost",
+                    run.config.drain_timeout.as_millis()
+                ]
+            );
+        }
+    }
+
+    /// What `overflow` means here and now.
+    fn overflow(&self, run: &Run) -> Overflow {
+        match run.config.overflow {
+            // Asked whenever the queue is full, so that a source that becomes live is noticed.
+            Overflow::Auto => match self.obj().query_latency() {
+                Ok((_, true, _, _)) => Overflow::DropOldest,
+                _ => Overflow::Block,
+            },
+            set => set,
+        }
+    }
+
+    fn submit(&self, run: &Run, mut job: Job) -> Result<(), gst::FlowError> {
+        loop {
+            job = match run.worker.submit(job) {
+                Ok(()) => return Ok(()),
+                Err(job) => job,
+            };
+            let dropped = match self.overflow(run) {
+                Overflow::DropNewest => job,
+                Overflow::DropOldest | Overflow::Auto => match run.worker.submit_over_oldest(job) {
+                    Some(dropped) => dropped,
+                    None => return Ok(()),
+                },
+                Overflow::Block => {
+                    let room = run.gate.wait(None, || run.worker.has_room().then_some(()));
+                    if room == Wait::Flushing
+                        && let Err(error) = self.obj().wait_preroll()
+                    {
+                        job.ticket.settle(Fate::DroppedFlush);
+                        return Err(error);
+                    }
+                    continue;
+                }
+            };
+            dropped.ticket.settle(Fate::DroppedOverflow);
+            gst::debug!(
+                CAT,
+                imp = self,
+                "queue full: dropped frame {} of stream {}",
+                dropped.facts.frame,
+                dropped.facts.stream
+            );
+            return Ok(());
+        }
+    }
+
+    fn request(&self, stream: i32) -> bool {
+        let Some(run) = self.run() else {
+            gst::warning!(
+                CAT,
+                imp = self,
+                "capture asked for, but the element is not running"
+            );
+            return false;
+        };
+        run.request(u32::try_from(stream).ok());
+        true
+    }
+
+    fn running_time(&self) -> gst::ClockTime {
+        self.obj().current_running_time().unwrap_or_default()
+    }
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for DsFrameCapture {
+    const NAME: &'static str = "GstDsFrameCapture";
+    type Type = super::DsFrameCapture;
+    type ParentType = gst_base::BaseSink;
+
+    fn class_init(class: &mut Self::Class) {
+        override_wait_event::<Self>(class);
+    }
+}
+
+impl ObjectImpl for DsFrameCapture {
+    fn constructed(&self) {
+        self.parent_constructed();
+        let sink = self.obj();
+        // Behind a tee or a dynamic source it must not hold up the others.
+        sink.set_sync(false);
+        sink.set_async(false);
+        sink.set_qos(false);
+        // Would keep a surface from its pool.
+        sink.set_property("enable-last-sample", false);
+    }
+
+    fn properties() -> &'static [glib::ParamSpec] {
+        &properties::PROPERTIES
+    }
+
+    fn signals() -> &'static [glib::subclass::Signal] {
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
+            vec![
+                /*
+                 * dsframecapture::capture:
+                 * @stream: a stream number, or -1 for every stream
+                 *
+                 * Captures the next frame, in any mode.
+                 *
+                 * Returns: whether the element is running
+                 */
+                glib::subclass::Signal::builder("capture")
+                    .param_types([i32::static_type()])
+                    .return_type::<bool>()
+                    .action()
+                    .class_handler(|args| {
+                        let element = args[0].get::<super::DsFrameCapture>().ok()?;
+                        let stream = args[1].get::<i32>().ok()?;
+                        Some(element.imp().request(stream).to_value())
+                    })
+                    .build(),
+            ]
+        });
+        &SIGNALS
+    }
+
+    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        if pspec.name() == "trigger" {
+            if let Ok(stream) = value.get() {
+                self.request(stream);
+            }
+            return;
+        }
+        properties::set(&mut lock(&self.settings), pspec.name(), value);
+    }
+
+    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        let settings = lock(&self.settings).clone();
+        let stats = lock(&self.stats).clone();
+        properties::get(&settings, &stats, pspec.name())
+            .unwrap_or_else(|| pspec.default_value().clone())
+    }
+}
+
+impl GstObjectImpl for DsFrameCapture {}
+
+impl ElementImpl for DsFrameCapture {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "DeepStream frame capture",
+                "Sink/Video",
+                "Captures frames by interval or on demand as pictures, log lines and messages, \
+                 without holding up the pipeline",
+                "The gst-plugin-dsframe authors",
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let caps = caps::template();
+            // Cannot be refused: one always-present pad of well-formed caps.
+            gst::PadTemplate::new(
+                "sink",
+                gst::PadDirection::Sink,
+                gst::PadPresence::Always,
+                &caps,
+            )
+            .into_iter()
+            .collect()
+        });
+        &TEMPLATES
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        // Not in start() and stop(): those run between NULL and READY, and a property set in
+        // READY is to have its effect.
+        if transition == gst::StateChange::ReadyToPaused {
+            self.start_run().map_err(|error| {
+                error.post_error(self.obj().upcast_ref());
+                gst::StateChangeError
+            })?;
+        }
+        let changed = self.parent_change_state(transition);
+        if transition == gst::StateChange::PausedToReady
+            || (transition == gst::StateChange::ReadyToPaused && changed.is_err())
+        {
+            self.stop_run();
+        }
+        changed
+    }
+}
+
+impl BaseSinkImpl for DsFrameCapture {
+    fn set_caps(&self, given: &gst::Caps) -> Result<(), gst::LoggableError> {
+        let info = VideoInfo::from_caps(given)
+            .map_err(|_| gst::loggable_error!(CAT, "not video caps: {given}"))?;
+        let is_nvmm = caps::is_nvmm(given);
+        let run = self
+            .run()
+            .ok_or_else(|| gst::loggable_error!(CAT, "not running"))?;
+        run.set_caps(info, is_nvmm).map_err(|error| {
+            Fault::stream(gst::StreamError::Format, &error).post_error(self.obj().upcast_ref());
+            gst::loggable_error!(CAT, "{error}")
+        })
+    }
+
+    fn propose_allocation(
+        &self,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        // Rows are read by the strides that the buffers say they have.
+        query.add_allocation_meta::<VideoMeta>(None);
+        Ok(())
+    }
+
+    fn event(&self, event: gst::Event) -> bool {
+        if let Some(run) = self.run() {
+            match event.view() {
+                gst::EventView::Segment(segment) => run.set_segment(segment.segment()),
+                gst::EventView::FlushStop(_) => run.flush(),
+                gst::EventView::CustomDownstream(custom) => {
+                    if let Some(request) =
+                        custom.structure().filter(|s| s.name() == "dsframe-capture")
+                    {
+                        let stream = request
+                            .get::<i32>("stream")
+                            .or_else(|_| request.get::<u32>("stream").map(|s| s as i32));
+                        run.request(u32::try_from(stream.unwrap_or(-1)).ok());
+                    }
+                }
+                _ => (),
+            }
+        }
+        self.parent_event(event)
+    }
+
+    fn unlock(&self) -> Result<(), gst::ErrorMessage> {
+        self.gate.set_flushing(true);
+        Ok(())
+    }
+
+    fn unlock_stop(&self) -> Result<(), gst::ErrorMessage> {
+        self.gate.set_flushing(false);
+        Ok(())
+    }
+
+    fn render(&self, buffer: &gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let Some(run) = self.run() else {
+            return Err(gst::FlowError::Flushing);
+        };
+        if run.worker.process().has_failed() {
+            return Err(gst::FlowError::Error);
+        }
+        let rendered = run.render(buffer, || self.running_time());
+        let mut outcome = Ok(());
+        for job in rendered.jobs {
+            if outcome.is_err() {
+                job.ticket.settle(Fate::DroppedFlush);
+            } else {
+                outcome = self.submit(&run, job);
+            }
+        }
+        if let Some(error) = rendered.error {
+            Fault::from(&error).post_error(self.obj().upcast_ref());
+            return Err(gst::FlowError::Error);
+        }
+        if rendered.exhausted && run.config.eos_after_max {
+            run.worker.process().end_after_last(run.worker.left());
+        }
+        outcome.map(|()| gst::FlowSuccess::Ok)
+    }
+}
+
+impl WaitEvent for DsFrameCapture {
+    fn wait_event(&self, event: &gst::Event) -> Result<gst::FlowSuccess, gst::FlowError> {
+        parent_wait_event(self, event)?;
+        let Some(run) = self.run().filter(|_| event.type_() == gst::EventType::Eos) else {
+            return Ok(gst::FlowSuccess::Ok);
+        };
+        let deadline = Instant::now() + run.config.drain_timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match run
+                .gate
+                .wait(Some(left), || (run.worker.left() == 0).then_some(()))
+            {
+                Wait::Ready(()) => break,
+                Wait::TimedOut => {
+                    self.abandon(&run);
+                    break;
+                }
+                Wait::Flushing => {
+                    self.obj().wait_preroll()?;
+                }
+            }
+        }
+        run.worker.process().outlet.saved_summary();
+        if run.worker.process().has_failed() {
+            return Err(gst::FlowError::Error);
+        }
+        Ok(gst::FlowSuccess::Ok)
+    }
+}

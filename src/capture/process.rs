@@ -1,0 +1,345 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What happens to a captured frame on the worker threads: encode, stage, then in order publish,
+//! log and tell.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use gst_video::{VideoFormat, VideoInfo};
+
+use crate::codec::{self, CodecError, PictureEncoder, Scaler};
+use crate::fault::Fault;
+use crate::frame::map::sibling;
+use crate::frame::stats::{PictureStats, statistics};
+use crate::frame::{Frame, View};
+use crate::meta::Detection;
+
+use super::config::Config;
+use super::deliver::DeliverError;
+use super::deliver::files::{Files, Staged};
+use super::deliver::log::{Entry, Line, Log};
+use super::deliver::message::Outlet;
+use super::enums::OnError;
+use super::name::NameFacts;
+use super::select::Reason;
+use super::stats::{Fate, Stats, Ticket};
+use super::worker::Process;
+
+/// What is known about a capture when it is decided.
+#[derive(Debug)]
+pub struct Facts {
+    /// Of the capture, within the element.
+    pub number: u64,
+    pub stream: u32,
+    /// Of the frame, within its stream.
+    pub frame: u64,
+    /// ns.
+    pub pts: Option<u64>,
+    pub taken_at: jiff::Timestamp,
+    pub reason: Reason,
+    pub detections: Vec<Detection>,
+}
+
+impl Facts {
+    fn name(&self) -> NameFacts<'_> {
+        NameFacts {
+            number: self.number,
+            stream: self.stream,
+            frame: self.frame,
+            pts: self.pts,
+            utc: self.taken_at,
+            reason: self.reason.as_str(),
+        }
+    }
+}
+
+/// A captured frame on its way.
+#[derive(Debug)]
+pub struct Job {
+    pub facts: Facts,
+    pub info: VideoInfo,
+    /// Absent where only the record counts.
+    pub frame: Option<Frame>,
+    pub ticket: Arc<Ticket>,
+}
+
+/// A job that is ready to be committed.
+#[derive(Debug)]
+pub struct Output {
+    staged: Option<Staged>,
+    shape: [usize; 3],
+    statistics: Option<PictureStats>,
+}
+
+#[derive(Default)]
+pub struct Scratch {
+    encoder: PictureEncoder,
+    scaler: Scaler,
+    bytes: Vec<u8>,
+}
+
+/// Where captures go, for one run of the element.
+pub struct Delivery {
+    pictures: Option<(Files, codec::EncodeSettings)>,
+    /// Committed one at a time, so never contended.
+    log: Option<Mutex<Log>>,
+    /// Size of the picture where none is written.
+    sizing: codec::EncodeSettings,
+    with_statistics: bool,
+    post_messages: bool,
+    run: String,
+    unique_id: u32,
+    on_error: OnError,
+    pub outlet: Outlet,
+    stats: Arc<Stats>,
+    /// No further capture will come, and then EOS is to be posted.
+    last_taken: AtomicBool,
+    eos_posted: AtomicBool,
+    failed: AtomicBool,
+}
+
+impl Delivery {
+    /// Opens what is written to. Also returns the first capture number.
+    pub fn open(
+        config: &Config,
+        stats: Arc<Stats>,
+        outlet: Outlet,
+    ) -> Result<(Self, u64), DeliverError> {
+        let mut first = 0;
+        let pictures = match &config.pictures {
+            None => None,
+            Some(pictures) => {
+                let files = Files::open(pictures.template.clone(), pictures.on_exists)?;
+                first = files.first_number()?;
+                Some((files, pictures.encode))
+            }
+        };
+        let log = match &config.log {
+            None => None,
+            Some(path) => {
+                let (log, repaired) = Log::open(path)?;
+                if repaired {
+                    stats.log_repairs.fetch_add(1, Ordering::Relaxed);
+                    outlet.warn(&Fault::resource(
+                        gst::ResourceError::Write,
+                        format!(
+                            "{} ended within a line, which was cut off: an earlier run was killed",
+                            path.display()
+                        ),
+                    ));
+                }
+                Some(Mutex::new(log))
+            }
+        };
+        let sizing = pictures.as_ref().map_or_else(
+            || codec::EncodeSettings {
+                encoding: codec::Encoding::Raw,
+                width: config.size.0,
+                height: config.size.1,
+                ..Default::default()
+            },
+            |(_, encode)| *encode,
+        );
+        let delivery = Self {
+            pictures,
+            log,
+            sizing,
+            with_statistics: config.statistics,
+            post_messages: config.post_messages,
+            run: uuid::Uuid::new_v4().to_string(),
+            unique_id: config.unique_id,
+            on_error: config.on_error,
+            outlet,
+            stats,
+            last_taken: AtomicBool::new(false),
+            eos_posted: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+        };
+        Ok((delivery, first))
+    }
+
+    /// Whether anything is made from the pixels.
+    pub fn needs_pixels(&self) -> bool {
+        self.pictures.is_some() || self.with_statistics
+    }
+
+    /// Whether pictures can be made of such frames.
+    pub fn check(&self, info: &VideoInfo) -> Result<(), CodecError> {
+        codec::check(&self.sizing, info)
+    }
+
+    /// Whether an error was posted by which the element is to stop.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// `max-captures` is reached and EOS wanted: it follows the last commit.
+    pub fn end_after_last(&self, left: usize) {
+        self.last_taken.store(true, Ordering::Release);
+        self.post_eos_if_done(left);
+    }
+
+    pub fn post_eos_if_done(&self, left: usize) {
+        if left == 0
+            && self.last_taken.load(Ordering::Acquire)
+            && !self.eos_posted.swap(true, Ordering::AcqRel)
+        {
+            self.outlet.saved_summary();
+            self.outlet.eos();
+        }
+    }
+
+    fn encode(&self, scratch: &mut Scratch, job: &mut Job) -> Result<Output, DeliverError> {
+        let encode_error = |error: CodecError| DeliverError::Encode {
+            stream: job.facts.stream,
+            frame: job.facts.frame,
+            error,
+        };
+        let (width, height) = codec::output_size(&job.info, &self.sizing);
+        let channels = match job.info.format() {
+            VideoFormat::Gray8 => 1,
+            VideoFormat::Rgba | VideoFormat::Bgra => 4,
+            _ => 3,
+        };
+        let mut output = Output {
+            staged: None,
+            shape: [height as usize, width as usize, channels],
+            statistics: None,
+        };
+        let Some(frame) = job.frame.take() else {
+            return Ok(output);
+        };
+        let begun = Instant::now();
+        if self.with_statistics {
+            let stats = picture_statistics(&mut scratch.scaler, &frame, width, height);
+            output.statistics = Some(stats.map_err(encode_error)?);
+        }
+        if let Some((files, settings)) = &self.pictures {
+            let picture = scratch
+                .encoder
+                .encode(&frame, settings, &mut scratch.bytes)
+                .map_err(encode_error)?;
+            drop(frame);
+            self.stats.record_encode_time(begun.elapsed());
+            output.shape = [picture.height, picture.width, picture.channels];
+            output.staged = Some(files.stage(&job.facts.name(), &scratch.bytes)?);
+        }
+        Ok(output)
+    }
+
+    fn publish(&self, facts: &Facts, output: Output) -> Result<(), DeliverError> {
+        let mut file = None;
+        if let (Some(staged), Some((files, _))) = (output.staged, &self.pictures) {
+            let bytes = staged.bytes;
+            let published = files.publish(staged)?;
+            self.stats.pictures.fetch_add(1, Ordering::Relaxed);
+            self.stats.bytes.fetch_add(bytes, Ordering::Relaxed);
+            if published.renamed {
+                self.stats.renamed.fetch_add(1, Ordering::Relaxed);
+            }
+            file = Some(published.path);
+        }
+        if let Some(log) = &self.log {
+            let line = Line::from(Entry {
+                run: &self.run,
+                unique_id: self.unique_id,
+                facts,
+                file: file.as_deref(),
+                shape: output.shape,
+                statistics: output.statistics.as_ref(),
+            });
+            log.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .append(&line)?;
+        }
+        if self.post_messages {
+            self.outlet.saved(facts, file.as_deref());
+        }
+        Ok(())
+    }
+
+    fn report(&self, error: &DeliverError) {
+        match self.on_error {
+            OnError::Continue => self.outlet.warn_often(&error.into()),
+            OnError::Fail => {
+                if !self.failed.swap(true, Ordering::AcqRel) {
+                    self.outlet.error(error.into());
+                }
+            }
+        }
+    }
+}
+
+/// Of the picture as it is delivered, in RGB.
+fn picture_statistics(
+    scaler: &mut Scaler,
+    frame: &Frame,
+    width: u32,
+    height: u32,
+) -> Result<PictureStats, CodecError> {
+    let format = match frame.info.format() {
+        VideoFormat::Gray8 => VideoFormat::Gray8,
+        _ => VideoFormat::Rgb,
+    };
+    let mapped = frame.map()?;
+    let info = &frame.info;
+    if (info.format(), info.width(), info.height()) == (format, width, height) {
+        return Ok(statistics(&View::of_frame(&mapped)?)?);
+    }
+    let too_large = CodecError::TooLarge {
+        width: width as usize,
+        height: height as usize,
+    };
+    let target = sibling(info, format, width, height).ok_or(too_large)?;
+    let converted = scaler.convert(&mapped, info, &target)?.map()?;
+    Ok(statistics(&View::of_frame(&converted)?)?)
+}
+
+impl Process for Delivery {
+    type Job = Job;
+    type Done = Result<Output, DeliverError>;
+    type Scratch = Scratch;
+
+    fn scratch(&self) -> Scratch {
+        Scratch::default()
+    }
+
+    fn ticket<'a>(&self, job: &'a Job) -> &'a Arc<Ticket> {
+        &job.ticket
+    }
+
+    fn work(&self, scratch: &mut Scratch, job: &mut Job) -> Self::Done {
+        self.encode(scratch, job)
+    }
+
+    fn commit(&self, job: Job, done: Option<Self::Done>) {
+        if job.ticket.is_settled() {
+            // Given up meanwhile, and reported as such.
+            return;
+        }
+        let panic = DeliverError::Panic {
+            stream: job.facts.stream,
+            frame: job.facts.frame,
+        };
+        let delivered = done
+            .unwrap_or(Err(panic))
+            .and_then(|output| self.publish(&job.facts, output));
+        match delivered {
+            Ok(()) => {
+                job.ticket.settle(Fate::Captured);
+            }
+            Err(error) => {
+                job.ticket.settle(Fate::Failed);
+                self.report(&error);
+            }
+        }
+    }
+
+    fn committed(&self, left: usize) {
+        self.post_eos_if_done(left);
+    }
+}

@@ -1,0 +1,370 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! One run of the element, from READY to PAUSED and back: what its streaming thread keeps from
+//! frame to frame, and the worker behind it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gst_video::VideoInfo;
+
+use crate::codec::CodecError;
+use crate::fault::Fault;
+use crate::gate::Gate;
+use crate::mem::nvmm::{self, Surface, Surfaces};
+use crate::meta::roi;
+
+use super::CAT;
+use super::config::Config;
+use super::deliver::DeliverError;
+use super::deliver::message::Outlet;
+use super::process::{Delivery, Facts, Job};
+use super::select::{Decision, FrameFacts, Reason, Selector};
+use super::snapshot::{SnapshotError, Snapshots};
+use super::stats::{Stats, StreamStats, Ticket};
+use super::worker::Worker;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    #[error("no caps before the first buffer")]
+    NotNegotiated,
+    #[error(transparent)]
+    Nvmm(#[from] nvmm::NvmmError),
+    #[error("cannot read frame {frame} of stream {stream}: {error}")]
+    Snapshot {
+        stream: u32,
+        frame: u64,
+        error: SnapshotError,
+    },
+}
+
+impl From<&RenderError> for Fault {
+    fn from(error: &RenderError) -> Self {
+        match error {
+            RenderError::NotNegotiated => Self::core(gst::CoreError::Negotiation, error),
+            RenderError::Nvmm(_) | RenderError::Snapshot { .. } => {
+                Self::stream(gst::StreamError::Format, error)
+            }
+        }
+    }
+}
+
+/// What the element runs with. Lock order: `streaming`, then nothing else.
+pub struct Run {
+    pub config: Config,
+    pub gate: Arc<Gate>,
+    pub worker: Worker<Delivery>,
+    streaming: Mutex<Streaming>,
+    requests: Mutex<Vec<Option<u32>>>,
+    has_requests: AtomicBool,
+}
+
+/// Touched by the streaming thread only, flushes aside.
+struct Streaming {
+    stats: Arc<Stats>,
+    selector: Selector,
+    streams: BTreeMap<u32, Stream>,
+    input: Option<Input>,
+    segment: gst::FormattedSegment<gst::ClockTime>,
+    snapshots: Snapshots,
+    next_number: u64,
+    said_no_pts: bool,
+    said_slots: bool,
+}
+
+struct Stream {
+    stats: Arc<StreamStats>,
+    /// Frames seen.
+    frames: u64,
+}
+
+/// What the caps say.
+struct Input {
+    info: VideoInfo,
+    nvmm: bool,
+}
+
+/// The frames of one buffer that were selected.
+pub struct Rendered {
+    pub jobs: Vec<Job>,
+    /// `max-captures` was reached by this buffer or before.
+    pub exhausted: bool,
+    pub error: Option<RenderError>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Run {
+    pub fn start(
+        config: Config,
+        gate: Arc<Gate>,
+        stats: Arc<Stats>,
+        outlet: Outlet,
+    ) -> Result<Self, Fault> {
+        let (delivery, first) = Delivery::open(&config, stats.clone(), outlet)
+            .map_err(|error: DeliverError| open_error(&error))?;
+        let worker = Worker::spawn(
+            "dsframecapture",
+            delivery,
+            config.workers,
+            config.queue_size,
+            gate.clone(),
+        )
+        .map_err(|error| {
+            let text = format!("cannot start the threads that encode: {error}");
+            Fault::core(gst::CoreError::Thread, text)
+        })?;
+        Ok(Self {
+            streaming: Mutex::new(Streaming {
+                stats,
+                selector: Selector::new(config.rules.clone()),
+                streams: BTreeMap::new(),
+                input: None,
+                segment: gst::FormattedSegment::new(),
+                snapshots: Snapshots::default(),
+                next_number: first,
+                said_no_pts: false,
+                said_slots: false,
+            }),
+            config,
+            gate,
+            worker,
+            requests: Mutex::default(),
+            has_requests: AtomicBool::new(false),
+        })
+    }
+
+    /// Asks for the next frame of a stream, or of each.
+    pub fn request(&self, stream: Option<u32>) {
+        lock(&self.requests).push(stream);
+        self.has_requests.store(true, Ordering::Release);
+    }
+
+    pub fn set_caps(&self, info: VideoInfo, nvmm: bool) -> Result<(), CodecError> {
+        self.worker.process().check(&info)?;
+        lock(&self.streaming).input = Some(Input { info, nvmm });
+        Ok(())
+    }
+
+    pub fn set_segment(&self, segment: &gst::Segment) {
+        let mut streaming = lock(&self.streaming);
+        // Anything but time has no stream time: running time then.
+        streaming.segment = segment
+            .downcast_ref::<gst::ClockTime>()
+            .cloned()
+            .unwrap_or_default();
+    }
+
+    pub fn flush(&self) {
+        lock(&self.streaming).selector.restart_timers();
+    }
+
+    /// Decides on the frames of a buffer and takes what is selected out of it. `running_time` is
+    /// asked where the buffer has no timestamp.
+    pub fn render(
+        &self,
+        buffer: &gst::Buffer,
+        running_time: impl Fn() -> gst::ClockTime,
+    ) -> Rendered {
+        let mut streaming = lock(&self.streaming);
+        let mut rendered = Rendered {
+            jobs: Vec::new(),
+            exhausted: false,
+            error: None,
+        };
+        if self.has_requests.swap(false, Ordering::AcqRel) {
+            for request in lock(&self.requests).drain(..) {
+                streaming.selector.request(request);
+            }
+        }
+        let with_pixels = self.worker.process().needs_pixels();
+        if let Err(error) = streaming.render(buffer, with_pixels, running_time, &mut rendered.jobs)
+        {
+            rendered.error = Some(error);
+        }
+        rendered.exhausted = streaming.selector.is_exhausted();
+        rendered
+    }
+}
+
+/// A property that names something that cannot be opened.
+fn open_error(error: &DeliverError) -> Fault {
+    match error {
+        DeliverError::Write { .. } => {
+            let text = format!(
+                "{error}; location and log-location must be in folders that can be written to"
+            );
+            Fault::resource(gst::ResourceError::OpenWrite, text)
+        }
+        _ => error.into(),
+    }
+}
+
+impl Streaming {
+    fn render(
+        &mut self,
+        buffer: &gst::Buffer,
+        with_pixels: bool,
+        running_time: impl Fn() -> gst::ClockTime,
+        jobs: &mut Vec<Job>,
+    ) -> Result<(), RenderError> {
+        let Some(input) = &self.input else {
+            return Err(RenderError::NotNegotiated);
+        };
+        let time = match buffer.pts() {
+            Some(pts) => self.segment.to_stream_time(pts).unwrap_or(pts),
+            None => {
+                if !self.said_no_pts {
+                    self.said_no_pts = true;
+                    gst::warning!(
+                        CAT,
+                        "buffers without timestamps: running time is used instead"
+                    );
+                }
+                running_time()
+            }
+        };
+        let damaged = buffer
+            .flags()
+            .intersects(gst::BufferFlags::GAP | gst::BufferFlags::CORRUPTED);
+        if !input.nvmm {
+            self.selector.begin([0]);
+            let Some(mut taken) = self.decide(0, time, damaged) else {
+                return Ok(());
+            };
+            taken.pts = buffer.pts();
+            return self.take_system(buffer, taken, with_pixels, jobs);
+        }
+        let caps_info = input.info.clone();
+        let surfaces = Surfaces::read(buffer, &caps_info)?;
+        if surfaces.len() > 1 && !self.said_slots {
+            self.said_slots = true;
+            gst::warning!(
+                CAT,
+                "a batch of {} without metadata: streams are numbered by their place in it",
+                surfaces.len()
+            );
+        }
+        self.selector.begin(0..surfaces.len() as u32);
+        for slot in 0..surfaces.len() {
+            let Some(mut taken) = self.decide(slot as u32, time, damaged) else {
+                continue;
+            };
+            taken.pts = buffer.pts();
+            let surface = surfaces.surface(slot)?;
+            let mut job = self.job(buffer, taken, surface_info(&caps_info, &surface));
+            if with_pixels {
+                let (stream, frame) = (job.facts.stream, job.facts.frame);
+                let copied = self.snapshots.copy(&surface.view, &job.info);
+                job.frame = Some(copied.map_err(|error| RenderError::Snapshot {
+                    stream,
+                    frame,
+                    error,
+                })?);
+            }
+            jobs.push(job);
+        }
+        Ok(())
+    }
+
+    /// Counts a frame and decides on it. The one path of frames that are not selected: nothing in
+    /// it copies, allocates or takes a lock that a worker holds.
+    fn decide(&mut self, stream: u32, time: gst::ClockTime, damaged: bool) -> Option<Taken> {
+        let decision = self.selector.decide(&FrameFacts {
+            stream,
+            time: time.nseconds(),
+            damaged,
+        });
+        let state = self.streams.entry(stream).or_insert_with(|| Stream {
+            stats: self.stats.stream(stream),
+            frames: 0,
+        });
+        let frame = state.frames;
+        state.frames += 1;
+        match decision {
+            Decision::Skip => {
+                state.stats.count_not_selected();
+                None
+            }
+            Decision::Take(reason) => Some(Taken {
+                stream,
+                frame,
+                reason,
+                pts: None,
+                ticket: Ticket::new(&state.stats),
+            }),
+        }
+    }
+
+    fn take_system(
+        &mut self,
+        buffer: &gst::Buffer,
+        taken: Taken,
+        with_pixels: bool,
+        jobs: &mut Vec<Job>,
+    ) -> Result<(), RenderError> {
+        let Some(input) = &self.input else {
+            return Err(RenderError::NotNegotiated);
+        };
+        let info = input.info.clone();
+        let mut job = self.job(buffer, taken, info);
+        if with_pixels {
+            let frame = self
+                .snapshots
+                .of_system(buffer, &job.info)
+                .map_err(|error| RenderError::Snapshot {
+                    stream: job.facts.stream,
+                    frame: job.facts.frame,
+                    error,
+                })?;
+            // A crop changes the size.
+            job.info = frame.info.clone();
+            job.frame = Some(frame);
+        }
+        jobs.push(job);
+        Ok(())
+    }
+
+    fn job(&mut self, buffer: &gst::Buffer, taken: Taken, info: VideoInfo) -> Job {
+        let number = self.next_number;
+        self.next_number += 1;
+        Job {
+            facts: Facts {
+                number,
+                stream: taken.stream,
+                frame: taken.frame,
+                pts: taken.pts.map(gst::ClockTime::nseconds),
+                taken_at: jiff::Timestamp::now(),
+                reason: taken.reason,
+                detections: roi::read(buffer),
+            },
+            info,
+            frame: None,
+            ticket: Arc::new(taken.ticket),
+        }
+    }
+}
+
+/// The caps with the size and the colours of a surface.
+fn surface_info(caps: &VideoInfo, surface: &Surface<'_>) -> VideoInfo {
+    let view = &surface.view;
+    VideoInfo::builder(view.format(), view.width() as u32, view.height() as u32)
+        .fps(caps.fps())
+        .colorimetry(&surface.colorimetry)
+        .build()
+        .unwrap_or_else(|_| caps.clone())
+}
+
+/// A frame that is to be captured.
+struct Taken {
+    stream: u32,
+    frame: u64,
+    reason: Reason,
+    pts: Option<gst::ClockTime>,
+    ticket: Ticket,
+}

@@ -1,0 +1,118 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The pixels of a captured frame, taken so that nobody can change them afterwards.
+
+use gst_video::{VideoCropMeta, VideoInfo};
+
+use crate::frame::map::sibling;
+use crate::frame::view::{self, Plane};
+use crate::frame::{Frame, FrameError, HostPool, PoolError, View, ViewError, ViewMut, plane_sizes};
+use crate::mem::sys::buffer::{buffer_pool_is_unlimited_or_none, is_system_memory};
+
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    #[error("the picture does not fit its caps: {0}")]
+    View(#[from] ViewError),
+    #[error("no format for a picture of {width}x{height}")]
+    Size { width: usize, height: usize },
+}
+
+/// Takes snapshots into reused memory.
+#[derive(Debug, Default)]
+pub struct Snapshots {
+    pool: Option<HostPool>,
+}
+
+impl Snapshots {
+    /// Of a buffer in system memory. What GStreamer keeps from being written to is kept by
+    /// reference; what may be written behind its back (shared memory, a device), or is missed by
+    /// its pool, is copied.
+    pub fn of_system(
+        &mut self,
+        buffer: &gst::Buffer,
+        info: &VideoInfo,
+    ) -> Result<Frame, SnapshotError> {
+        let frame = Frame {
+            info: info.clone(),
+            buffer: buffer.clone(),
+        };
+        let crop = buffer.meta::<VideoCropMeta>().map(|crop| crop.rect());
+        if crop.is_none() && may_keep(buffer) {
+            return Ok(frame);
+        }
+        let mapped = frame.map()?;
+        let view = View::of_frame(&mapped)?;
+        match crop {
+            None => self.copy(&view, info),
+            Some(rect) => self.copy(&cropped(&view, rect)?, info),
+        }
+    }
+
+    /// A copy of pixels that lie anywhere. `info` says what the colours mean.
+    pub fn copy(&mut self, view: &View<'_>, info: &VideoInfo) -> Result<Frame, SnapshotError> {
+        let size = SnapshotError::Size {
+            width: view.width(),
+            height: view.height(),
+        };
+        let info = sibling(
+            info,
+            view.format(),
+            view.width() as u32,
+            view.height() as u32,
+        )
+        .ok_or(size)?;
+        let pool = match self.pool.take() {
+            Some(pool) if *pool.info() == info => pool,
+            _ => HostPool::new(&info)?,
+        };
+        let mut frame = pool.acquire()?;
+        self.pool = Some(pool);
+        view::copy(view, &mut ViewMut::of_frame(&mut frame)?);
+        Ok(frame.into())
+    }
+}
+
+fn may_keep(buffer: &gst::BufferRef) -> bool {
+    buffer.iter_memories().all(is_system_memory) && buffer_pool_is_unlimited_or_none(buffer)
+}
+
+/// The part of a picture that its crop meta shows. Where chroma is shared by pixels, the corner
+/// moves to the pixel that has it, as GStreamer's converter does.
+fn cropped<'a>(
+    view: &View<'a>,
+    (x, y, width, height): (u32, u32, u32, u32),
+) -> Result<View<'a>, ViewError> {
+    let whole = plane_sizes(view.format(), 2, 2);
+    let (x, y) = (x as usize, y as usize);
+    // Pairs of pixels share chroma exactly where a plane of 2x2 pixels is smaller than the first,
+    // or where two pixels are one group of bytes.
+    let sub_rows = whole.iter().any(|plane| plane.rows == 1);
+    let one = plane_sizes(view.format(), 1, 1);
+    let sub_columns = one
+        .iter()
+        .zip(&whole)
+        .any(|(one, two)| one.row_bytes == two.row_bytes);
+    let x = if sub_columns { x & !1 } else { x };
+    let y = if sub_rows { y & !1 } else { y };
+    let x = x.min(view.width().saturating_sub(1));
+    let y = y.min(view.height().saturating_sub(1));
+    let width = (width as usize).clamp(1, view.width() - x);
+    let height = (height as usize).clamp(1, view.height() - y);
+    let skipped = plane_sizes(view.format(), x, y);
+    let planes = view
+        .planes()
+        .iter()
+        .zip(skipped)
+        .map(|(plane, skip)| Plane {
+            data: &plane.data[skip.rows * plane.pitch + skip.row_bytes..],
+            pitch: plane.pitch,
+        })
+        .collect();
+    View::new(view.format(), width, height, planes)
+}

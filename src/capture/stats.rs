@@ -1,0 +1,394 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What became of every frame: `seen = captured + not-selected + dropped + failed + pending`.
+//!
+//! No locks: the streaming thread counts what it decides, workers count what they settle, and the
+//! rest follows. A frame counts as selected before it can be settled, and a reader looks at the
+//! settled ones first, so `pending` is never negative and the sum holds at every moment.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+/// How a selected frame ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Captured,
+    Failed,
+    /// No room in the queue, by `overflow`.
+    DroppedOverflow,
+    /// A flush or a state change came while it waited for room.
+    DroppedFlush,
+    /// Still there when `drain-timeout` was over.
+    DroppedTimeout,
+}
+
+/// The counters of one stream.
+#[derive(Debug, Default)]
+pub struct StreamStats {
+    not_selected: AtomicU64,
+    selected: AtomicU64,
+    captured: AtomicU64,
+    failed: AtomicU64,
+    dropped_overflow: AtomicU64,
+    dropped_flush: AtomicU64,
+    dropped_timeout: AtomicU64,
+}
+
+/// The counters at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Counts {
+    pub seen: u64,
+    pub not_selected: u64,
+    pub selected: u64,
+    pub captured: u64,
+    pub failed: u64,
+    pub dropped: u64,
+    pub dropped_overflow: u64,
+    pub dropped_flush: u64,
+    pub dropped_timeout: u64,
+    pub pending: u64,
+}
+
+impl Counts {
+    /// Names and values, as they appear in `stats`.
+    pub fn fields(&self) -> [(&'static str, u64); 10] {
+        [
+            ("seen", self.seen),
+            ("not-selected", self.not_selected),
+            ("selected", self.selected),
+            ("captured", self.captured),
+            ("failed", self.failed),
+            ("dropped", self.dropped),
+            ("dropped-overflow", self.dropped_overflow),
+            ("dropped-flush", self.dropped_flush),
+            ("dropped-timeout", self.dropped_timeout),
+            ("pending", self.pending),
+        ]
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.seen += other.seen;
+        self.not_selected += other.not_selected;
+        self.selected += other.selected;
+        self.captured += other.captured;
+        self.failed += other.failed;
+        self.dropped += other.dropped;
+        self.dropped_overflow += other.dropped_overflow;
+        self.dropped_flush += other.dropped_flush;
+        self.dropped_timeout += other.dropped_timeout;
+        self.pending += other.pending;
+    }
+}
+
+impl StreamStats {
+    pub fn count_not_selected(&self) {
+        self.not_selected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn settle(&self, fate: Fate) {
+        let counter = match fate {
+            Fate::Captured => &self.captured,
+            Fate::Failed => &self.failed,
+            Fate::DroppedOverflow => &self.dropped_overflow,
+            Fate::DroppedFlush => &self.dropped_flush,
+            Fate::DroppedTimeout => &self.dropped_timeout,
+        };
+        counter.fetch_add(1, Ordering::Release);
+    }
+
+    pub fn counts(&self) -> Counts {
+        // Settled first, see above.
+        let captured = self.captured.load(Ordering::Acquire);
+        let failed = self.failed.load(Ordering::Acquire);
+        let dropped_overflow = self.dropped_overflow.load(Ordering::Acquire);
+        let dropped_flush = self.dropped_flush.load(Ordering::Acquire);
+        let dropped_timeout = self.dropped_timeout.load(Ordering::Acquire);
+        let selected = self.selected.load(Ordering::Acquire);
+        let not_selected = self.not_selected.load(Ordering::Relaxed);
+        let dropped = dropped_overflow + dropped_flush + dropped_timeout;
+        Counts {
+            seen: not_selected + selected,
+            not_selected,
+            selected,
+            captured,
+            failed,
+            dropped,
+            dropped_overflow,
+            dropped_flush,
+            dropped_timeout,
+            pending: selected - captured - failed - dropped,
+        }
+    }
+}
+
+/// One selected frame, from the decision to its end. Settled exactly once: by the first who says
+/// so, and as failed if it is let go without a word.
+#[derive(Debug)]
+pub struct Ticket {
+    stream: Arc<StreamStats>,
+    settled: AtomicBool,
+}
+
+impl Ticket {
+    pub fn new(stream: &Arc<StreamStats>) -> Self {
+        stream.selected.fetch_add(1, Ordering::Release);
+        Self {
+            stream: stream.clone(),
+            settled: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether this call decided the fate.
+    pub fn settle(&self, fate: Fate) -> bool {
+        let first = !self.settled.swap(true, Ordering::AcqRel);
+        if first {
+            self.stream.settle(fate);
+        }
+        first
+    }
+
+    pub fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.settle(Fate::Failed);
+    }
+}
+
+/// All counters of one run of the element.
+#[derive(Debug)]
+pub struct Stats {
+    streams: RwLock<Vec<(u32, Arc<StreamStats>)>>,
+    /// Files committed, and their bytes.
+    pub pictures: AtomicU64,
+    pub bytes: AtomicU64,
+    /// Files that got a suffix because their name was taken.
+    pub renamed: AtomicU64,
+    /// Torn last lines of an earlier run cut off the log.
+    pub log_repairs: AtomicU64,
+    /// Microseconds from frame to bytes.
+    encode_time: Mutex<Histogram<u32>>,
+    started: Instant,
+}
+
+/// [`Stats`] at one moment.
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Snapshot {
+    #[serde(flatten)]
+    pub total: Counts,
+    pub pictures: u64,
+    pub bytes: u64,
+    pub renamed: u64,
+    pub log_repairs: u64,
+    /// Frames per second since the start.
+    pub seen_rate: f64,
+    pub captured_rate: f64,
+    /// ns.
+    pub encode_time_p50: u64,
+    pub encode_time_p99: u64,
+    pub streams: Vec<StreamSnapshot>,
+}
+
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StreamSnapshot {
+    pub stream: u32,
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        // Up to an hour in two significant digits.
+        let encode_time = Histogram::new_with_bounds(1, 3_600_000_000, 2)
+            .expect("bounds and digits are within the histogram's limits");
+        Self {
+            streams: RwLock::default(),
+            pictures: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            renamed: AtomicU64::new(0),
+            log_repairs: AtomicU64::new(0),
+            encode_time: Mutex::new(encode_time),
+            started: Instant::now(),
+        }
+    }
+}
+
+impl Stats {
+    /// The counters of a stream, made at its first frame.
+    pub fn stream(&self, stream: u32) -> Arc<StreamStats> {
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        match streams.binary_search_by_key(&stream, |(id, _)| *id) {
+            Ok(at) => streams[at].1.clone(),
+            Err(at) => {
+                let stats = Arc::<StreamStats>::default();
+                streams.insert(at, (stream, stats.clone()));
+                stats
+            }
+        }
+    }
+
+    pub fn record_encode_time(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
+        self.encode_time
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .saturating_record(micros);
+    }
+
+    pub fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        for (_, stream) in self
+            .streams
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
+            total.add(&stream.counts());
+        }
+        total
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        let streams: Vec<_> = self
+            .streams
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .map(|(stream, stats)| StreamSnapshot {
+                stream: *stream,
+                counts: stats.counts(),
+            })
+            .collect();
+        let mut total = Counts::default();
+        for stream in &streams {
+            total.add(&stream.counts);
+        }
+        let seconds = self.started.elapsed().as_secs_f64().max(1e-9);
+        let encode_time = self
+            .encode_time
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Snapshot {
+            total,
+            pictures: self.pictures.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            renamed: self.renamed.load(Ordering::Relaxed),
+            log_repairs: self.log_repairs.load(Ordering::Relaxed),
+            seen_rate: total.seen as f64 / seconds,
+            captured_rate: total.captured as f64 / seconds,
+            encode_time_p50: encode_time.value_at_quantile(0.5) * 1000,
+            encode_time_p99: encode_time.value_at_quantile(0.99) * 1000,
+            streams,
+        }
+    }
+}
+
+impl Snapshot {
+    pub fn to_structure(&self) -> gst::Structure {
+        let streams = self.streams.iter().map(|stream| {
+            let mut structure = gst::Structure::builder("stream").field("stream", stream.stream);
+            for (name, value) in stream.counts.fields() {
+                structure = structure.field(name, value);
+            }
+            structure.build()
+        });
+        let streams: gst::List = streams
+            .map(|s| glib::value::ToSendValue::to_send_value(&s))
+            .collect();
+        let mut structure = gst::Structure::builder("dsframecapture-stats");
+        for (name, value) in self.total.fields() {
+            structure = structure.field(name, value);
+        }
+        structure
+            .field("pictures", self.pictures)
+            .field("bytes", self.bytes)
+            .field("renamed", self.renamed)
+            .field("log-repairs", self.log_repairs)
+            .field("seen-rate", self.seen_rate)
+            .field("captured-rate", self.captured_rate)
+            .field("encode-time-p50", self.encode_time_p50)
+            .field("encode-time-p99", self.encode_time_p99)
+            .field("streams", streams)
+            .build()
+    }
+
+    pub fn to_json(&self) -> String {
+        // Numbers, a list and fixed keys: nothing in it can fail to serialise.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_frame_is_accounted_for_at_every_moment() {
+        let stats = Arc::new(Stats::default());
+        let stream = stats.stream(0);
+        let settler = std::thread::spawn({
+            let stream = stream.clone();
+            move || {
+                for n in 0..20_000 {
+                    match n % 3 {
+                        0 => stream.count_not_selected(),
+                        1 => drop(Ticket::new(&stream)),
+                        _ => assert!(Ticket::new(&stream).settle(Fate::Captured)),
+                    }
+                }
+            }
+        });
+        while !settler.is_finished() {
+            let c = stats.total();
+            assert!(c.pending <= 1, "{c:?}");
+            assert_eq!(
+                c.seen,
+                c.captured + c.not_selected + c.dropped + c.failed + c.pending
+            );
+        }
+        settler.join().unwrap();
+        let c = stats.total();
+        assert_eq!((c.seen, c.pending), (20_000, 0));
+        assert_eq!((c.captured, c.failed), (6_666, 6_667));
+    }
+
+    #[test]
+    fn a_fate_is_decided_once() {
+        let stats = Stats::default();
+        let ticket = Ticket::new(&stats.stream(3));
+        assert!(ticket.settle(Fate::DroppedTimeout));
+        assert!(!ticket.settle(Fate::Captured));
+        drop(ticket);
+        let snapshot = stats.snapshot();
+        assert_eq!(snapshot.streams[0].stream, 3);
+        assert_eq!(snapshot.total.dropped_timeout, 1);
+        assert_eq!(snapshot.total.captured + snapshot.total.failed, 0);
+    }
+
+    #[test]
+    fn both_forms_have_the_same_fields() {
+        gst::init().unwrap();
+        let stats = Stats::default();
+        stats.stream(1).count_not_selected();
+        let snapshot = stats.snapshot();
+        let structure = snapshot.to_structure();
+        let json: serde_json::Value = serde_json::from_str(&snapshot.to_json()).unwrap();
+        let mut keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+        let mut fields: Vec<_> = structure.fields().map(|f| f.to_string()).collect();
+        keys.sort();
+        fields.sort();
+        assert_eq!(keys, fields);
+        assert_eq!(json["streams"][0]["not-selected"], 1);
+    }
+}
