@@ -4,8 +4,19 @@
 
 //! Where frames come from.
 
+pub mod ahead;
+pub mod file;
+pub mod fit;
+pub mod images;
+pub mod index;
+pub mod input;
+pub mod layout;
+pub mod location;
 pub mod media;
 pub mod pattern;
+pub mod stream;
+#[cfg(test)]
+pub mod testing;
 
 use std::sync::Arc;
 use std::time::Duration;
