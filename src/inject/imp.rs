@@ -14,7 +14,7 @@ use gst_base::subclass::prelude::*;
 
 use crate::fault::Fault;
 use crate::frame::{caps, code};
-use crate::gate::Gate;
+use crate::gate::{Gate, Wait};
 use crate::mem::sys::Generation;
 use crate::mem::{cuda, nvmm};
 use crate::meta::roi;
@@ -27,7 +27,8 @@ use super::output::{Code, Nvmm, Output, OutputError};
 use super::pace::Pace;
 use super::properties;
 use super::source::{
-    self, Facts, Fetched, Next, Rate, Report, Source, SourceError, Surroundings, Target,
+    self, Facts, Fetched, Later, Next, Opening, Rate, Report, Source, SourceError, Surroundings,
+    Target,
 };
 use super::stats::Stats;
 use super::timeline::Timeline;
@@ -50,6 +51,8 @@ pub struct DsFrameInject {
 
 #[derive(Default)]
 struct Streaming {
+    /// Until there is a source.
+    opening: Option<Later>,
     source: Option<Box<dyn Source>>,
     output: Option<Output>,
     caps: Option<gst::Caps>,
@@ -58,6 +61,8 @@ struct Streaming {
     frame: u64,
     /// Where to start, if asked before the source was open.
     seek: Option<gst::ClockTime>,
+    /// Over before it began: `on-timeout=eos` while a pipe had no writer.
+    ended: bool,
     /// Fetched, but not made: `unlock()` came while it waited for memory.
     fetched: Option<Fetched>,
     /// Made, but not pushed: `unlock()` came while it waited for its time.
@@ -76,6 +81,21 @@ struct Shown {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why there are no caps.
+enum Refusal {
+    /// `unlock()` ended a wait.
+    Flushing,
+    /// The bus knows already.
+    Posted,
+    Fault(Fault),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 /// How sources speak to the bus.
@@ -121,15 +141,6 @@ impl DsFrameInject {
         *lock(&self.config) = Some(config.clone());
         let mut streaming = lock(&self.streaming);
         *streaming = Streaming::default();
-        // What may keep us waiting (a pipe, a network) is opened by the streaming thread.
-        if !source::may_wait(&config.origin) {
-            self.open(&config, &mut streaming)
-                .map_err(|error| Fault::from(&error))?;
-        }
-        Ok(())
-    }
-
-    fn open(&self, config: &Config, streaming: &mut Streaming) -> Result<(), SourceError> {
         let surroundings = Surroundings {
             gate: self.gate.clone(),
             report: Arc::new(BusReport(
@@ -138,7 +149,39 @@ impl DsFrameInject {
             prefetch: config.prefetch,
             looping: config.looping,
         };
-        let source = source::open(config, surroundings)?;
+        match Opening::begin(&config, surroundings).map_err(|error| Fault::from(&error))? {
+            Opening::Ready(source) => self.opened(&config, &mut streaming, source),
+            // What may keep us waiting (a pipe, a network) is waited for by the streaming thread.
+            Opening::Later(later) => streaming.opening = Some(later),
+        }
+        Ok(())
+    }
+
+    /// Waits for the source, if there is none yet.
+    fn wait_for_source(&self, config: &Config, streaming: &mut Streaming) -> Result<(), Refusal> {
+        while let Some(opening) = &mut streaming.opening {
+            match opening.wait(config.timeout) {
+                Wait::Ready(opened) => {
+                    streaming.opening = None;
+                    let source = opened.map_err(|error| Fault::from(&error))?;
+                    self.opened(config, streaming, source);
+                }
+                Wait::Flushing => return Err(Refusal::Flushing),
+                Wait::TimedOut => match self.handle_timeout(config) {
+                    // There is no frame to repeat: that goes on waiting.
+                    Ok(()) => (),
+                    Err(gst::FlowError::Eos) => {
+                        streaming.opening = None;
+                        streaming.ended = true;
+                    }
+                    Err(_) => return Err(Refusal::Posted),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn opened(&self, config: &Config, streaming: &mut Streaming, source: Box<dyn Source>) {
         let facts = source.facts().clone();
         gst::info!(CAT, imp = self, "source: {facts:?}");
         if let (Rate::Fixed(rate), Some(declared)) = (facts.rate, config.declared.framerate)
@@ -155,7 +198,6 @@ impl DsFrameInject {
         }
         lock(&self.shown).facts = Some(facts);
         streaming.source = Some(source);
-        Ok(())
     }
 
     fn close(&self) {
@@ -196,18 +238,14 @@ impl DsFrameInject {
         })
     }
 
-    fn negotiate_with_peer(&self) -> Result<(), Fault> {
+    fn negotiate_with_peer(&self) -> Result<(), Refusal> {
         let Some(config) = self.config() else {
-            return Err(Fault::core(gst::CoreError::StateChange, "not started"));
+            return Err(Refusal::Flushing);
         };
         let mut streaming = lock(&self.streaming);
-        if streaming.source.is_none() {
-            self.open(&config, &mut streaming)
-                .map_err(|error| Fault::from(&error))?;
-        }
-        let Streaming { source, .. } = &mut *streaming;
-        let Some(source) = source else {
-            return Err(Fault::core(gst::CoreError::Failed, "no source"));
+        self.wait_for_source(&config, &mut streaming)?;
+        let Some(source) = &streaming.source else {
+            return Ok(());
         };
         let facts = source.facts().clone();
         let peer = self.obj().src_pad().peer_query_caps(None);
@@ -230,7 +268,7 @@ impl DsFrameInject {
             if width < code::MIN_WIDTH || height < code::MIN_HEIGHT {
                 let small = code::TooSmall { width, height };
                 let text = format!("property \"frame-code\": {small}");
-                return Err(Fault::resource(gst::ResourceError::Settings, text));
+                return Err(Fault::resource(gst::ResourceError::Settings, text).into());
             }
         }
         let nvmm = chosen.nvmm.then(|| Nvmm {
@@ -300,7 +338,11 @@ impl DsFrameInject {
         }
         loop {
             let Some(source) = &mut streaming.source else {
-                return Err(gst::FlowError::Flushing);
+                return Err(if streaming.ended {
+                    gst::FlowError::Eos
+                } else {
+                    gst::FlowError::Flushing
+                });
             };
             let begun = Instant::now();
             let next = source.next(config.timeout);
@@ -320,7 +362,8 @@ impl DsFrameInject {
                 Next::End => return Err(gst::FlowError::Eos),
                 Next::Flushing => return Err(gst::FlowError::Flushing),
                 Next::TimedOut => {
-                    if let Some(again) = self.handle_timeout(config, streaming)? {
+                    self.handle_timeout(config)?;
+                    if let Some(again) = self.repeat(config, streaming) {
                         return Ok(again);
                     }
                 }
@@ -341,14 +384,9 @@ impl DsFrameInject {
         Err(gst::FlowError::Eos)
     }
 
-    /// A frame to push instead, or `None` to go on waiting.
-    fn handle_timeout(
-        &self,
-        config: &Config,
-        streaming: &mut Streaming,
-    ) -> Result<Option<gst::Buffer>, gst::FlowError> {
-        let stats = self.stats();
-        stats.timeouts.fetch_add(1, Ordering::Relaxed);
+    /// Ok: push the last frame again.
+    fn handle_timeout(&self, config: &Config) -> Result<(), gst::FlowError> {
+        self.stats().timeouts.fetch_add(1, Ordering::Relaxed);
         let fault = Fault::resource(
             gst::ResourceError::Read,
             format!(
@@ -362,18 +400,25 @@ impl DsFrameInject {
                 fault.post_warning(self.obj().upcast_ref());
                 Err(gst::FlowError::Eos)
             }
-            OnTimeout::Repeat => {
-                let Some(mut again) = streaming.last.clone() else {
-                    return Ok(None);
-                };
-                stats.repeated.fetch_add(1, Ordering::Relaxed);
-                let own = again.pts().zip(again.duration()).map(|(pts, d)| pts + d);
-                self.stamp(config, streaming, again.make_mut(), own, None);
-                streaming.last = Some(again.clone());
-                self.count(&again);
-                Ok(Some(again))
-            }
+            OnTimeout::Repeat => Ok(()),
         }
+    }
+
+    /// The last frame again, at the next time. `None` before the first.
+    fn repeat(&self, config: &Config, streaming: &mut Streaming) -> Option<gst::Buffer> {
+        let mut again = streaming.last.clone()?;
+        self.stats().repeated.fetch_add(1, Ordering::Relaxed);
+        let facts = streaming.source.as_ref().map(|source| source.facts());
+        let own = match facts {
+            Some(facts) if facts.own_timestamps => {
+                again.pts().zip(again.duration()).map(|(pts, d)| pts + d)
+            }
+            _ => None,
+        };
+        self.stamp(config, streaming, again.make_mut(), own, None);
+        streaming.last = Some(again.clone());
+        self.count(&again);
+        Some(again)
     }
 
     fn finish(
@@ -637,12 +682,13 @@ impl BaseSrcImpl for DsFrameInject {
     }
 
     fn negotiate(&self) -> Result<(), gst::LoggableError> {
-        self.negotiate_with_peer().map_err(|fault| {
-            let text = fault.text().to_owned();
-            if !self.gate.is_flushing() {
+        self.negotiate_with_peer().map_err(|refusal| match refusal {
+            Refusal::Fault(fault) => {
                 fault.post_error(self.obj().upcast_ref());
+                gst::loggable_error!(CAT, "{}", fault.text())
             }
-            gst::loggable_error!(CAT, "{text}")
+            Refusal::Posted => gst::loggable_error!(CAT, "no source"),
+            Refusal::Flushing => gst::loggable_error!(CAT, "flushing"),
         })
     }
 
