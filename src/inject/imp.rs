@@ -27,8 +27,8 @@ use super::output::{Code, Nvmm, Output, OutputError};
 use super::pace::Pace;
 use super::properties;
 use super::source::{
-    self, Facts, Fetched, Later, Next, Opening, Rate, Report, Source, SourceError, Surroundings,
-    Target,
+    self, Facts, Fetched, Later, Next, Opening, Picture, Rate, Report, Source, SourceError,
+    Surroundings, Target,
 };
 use super::stats::Stats;
 use super::timeline::Timeline;
@@ -63,13 +63,18 @@ struct Streaming {
     seek: Option<gst::ClockTime>,
     /// Over before it began: `on-timeout=eos` while a pipe had no writer.
     ended: bool,
-    /// Fetched, but not made: `unlock()` came while it waited for memory.
+    /// Fetched, but not made: `unlock()` came while it waited for its time or for memory.
     fetched: Option<Fetched>,
-    /// Made, but not pushed: `unlock()` came while it waited for its time.
-    kept: Option<gst::Buffer>,
     /// For `on-timeout=repeat`.
     last: Option<gst::Buffer>,
     discont: bool,
+}
+
+impl Streaming {
+    fn timeline(&self) -> Timeline {
+        self.timeline
+            .unwrap_or_else(|| Timeline::new(gst::Fraction::new(30, 1)))
+    }
 }
 
 /// What queries are answered from.
@@ -290,13 +295,22 @@ impl DsFrameInject {
             .get_or_insert_with(|| Timeline::new(rate))
             .set_rate(rate, frame);
         streaming.output = Some(output);
-        streaming.kept = None;
         streaming.last = None;
         streaming.caps = Some(chosen.caps.clone());
-        if let Some(source) = &mut streaming.source {
+        let Streaming {
+            source, fetched, ..
+        } = &mut *streaming;
+        if let Some(source) = source {
             source
                 .set_target(&target)
                 .map_err(|error| Fault::from(&error))?;
+            // A frame that is still to be drawn belongs to the former target: ask for it again.
+            if let Some(Picture::Paint(_, number)) = fetched.as_ref().map(|f| &f.picture) {
+                source
+                    .seek(*number, gst::ClockTime::ZERO)
+                    .map_err(|error| Fault::from(&error))?;
+                *fetched = None;
+            }
         }
         if let Some(time) = streaming.seek.take() {
             Self::seek_to(&mut streaming, time).map_err(|error| Fault::from(&error))?;
@@ -316,10 +330,13 @@ impl DsFrameInject {
     }
 
     fn seek_to(streaming: &mut Streaming, time: gst::ClockTime) -> Result<(), SourceError> {
-        let frame = streaming.timeline.map_or(0, |t| t.frame_at(time));
+        // Before a change of the rate, frames are counted as if it had always been this one.
+        let frame = streaming.timeline.as_mut().map_or(0, |timeline| {
+            timeline.restart();
+            timeline.frame_at(time)
+        });
         streaming.frame = frame;
         streaming.fetched = None;
-        streaming.kept = None;
         streaming.discont = true;
         match &mut streaming.source {
             Some(source) => source.seek(frame, time),
@@ -327,7 +344,7 @@ impl DsFrameInject {
         }
     }
 
-    /// The next buffer, ready to be pushed but for its time.
+    /// The next buffer, at its time if live.
     fn produce(
         &self,
         config: &Config,
@@ -363,7 +380,7 @@ impl DsFrameInject {
                 Next::Flushing => return Err(gst::FlowError::Flushing),
                 Next::TimedOut => {
                     self.handle_timeout(config)?;
-                    if let Some(again) = self.repeat(config, streaming) {
+                    if let Some(again) = self.repeat(config, streaming)? {
                         return Ok(again);
                     }
                 }
@@ -405,20 +422,26 @@ impl DsFrameInject {
     }
 
     /// The last frame again, at the next time. `None` before the first.
-    fn repeat(&self, config: &Config, streaming: &mut Streaming) -> Option<gst::Buffer> {
-        let mut again = streaming.last.clone()?;
-        self.stats().repeated.fetch_add(1, Ordering::Relaxed);
-        let facts = streaming.source.as_ref().map(|source| source.facts());
-        let own = match facts {
-            Some(facts) if facts.own_timestamps => {
-                again.pts().zip(again.duration()).map(|(pts, d)| pts + d)
-            }
-            _ => None,
+    fn repeat(
+        &self,
+        config: &Config,
+        streaming: &mut Streaming,
+    ) -> Result<Option<gst::Buffer>, gst::FlowError> {
+        let Some(mut again) = streaming.last.clone() else {
+            return Ok(None);
         };
-        self.stamp(config, streaming, again.make_mut(), own, None);
+        let facts = streaming.source.as_ref().map(|source| source.facts());
+        let own = facts
+            .filter(|facts| facts.own_timestamps)
+            .and_then(|_| Some(again.pts()? + again.duration()?));
+        if !self.pace(config, streaming, own) {
+            return Err(gst::FlowError::Flushing);
+        }
+        self.stats().repeated.fetch_add(1, Ordering::Relaxed);
+        self.stamp(streaming, again.make_mut(), own, None);
         streaming.last = Some(again.clone());
         self.count(&again);
-        Some(again)
+        Ok(Some(again))
     }
 
     fn finish(
@@ -427,6 +450,11 @@ impl DsFrameInject {
         streaming: &mut Streaming,
         fetched: Fetched,
     ) -> Result<gst::Buffer, gst::FlowError> {
+        // Paced before it is made: what `unlock()` interrupts is made for the caps that hold then.
+        if !self.pace(config, streaming, fetched.pts) {
+            streaming.fetched = Some(fetched);
+            return Err(gst::FlowError::Flushing);
+        }
         let Some(output) = &mut streaming.output else {
             return Err(gst::FlowError::NotNegotiated);
         };
@@ -444,11 +472,19 @@ impl DsFrameInject {
                 return Err(self.error(Fault::resource(gst::ResourceError::Failed, error)));
             }
         };
+        let Fetched {
+            picture,
+            pts,
+            duration,
+            detections,
+        } = fetched;
+        // Its frame may be the very buffer, which is then ours alone and need not be copied.
+        drop(picture);
         let writable = buffer.make_mut();
-        for detection in &fetched.detections {
+        for detection in &detections {
             roi::attach(writable, detection);
         }
-        self.stamp(config, streaming, writable, fetched.pts, fetched.duration);
+        self.stamp(streaming, writable, pts, duration);
         if config.on_timeout == OnTimeout::Repeat && config.timeout.is_some() {
             streaming.last = Some(buffer.clone());
         }
@@ -464,10 +500,14 @@ impl DsFrameInject {
             .fetch_add(buffer.size() as u64, Ordering::Relaxed);
     }
 
+    /// Whether frames come by another clock, when they come.
+    fn arrives(&self) -> bool {
+        lock(&self.shown).facts.as_ref().is_some_and(|f| f.live)
+    }
+
     /// Gives a buffer its number, its time and its flags.
     fn stamp(
         &self,
-        config: &Config,
         streaming: &mut Streaming,
         buffer: &mut gst::BufferRef,
         own_pts: Option<gst::ClockTime>,
@@ -475,17 +515,14 @@ impl DsFrameInject {
     ) {
         let frame = streaming.frame;
         streaming.frame += 1;
-        let timeline = streaming
-            .timeline
-            .unwrap_or_else(|| Timeline::new(gst::Fraction::new(30, 1)));
+        let timeline = streaming.timeline();
         let counted = timeline.pts(frame);
-        let arrives = lock(&self.shown).facts.as_ref().is_some_and(|f| f.live);
-        let pts = if arrives {
+        let pts = if self.arrives() {
             // From another clock: what counts is when it came.
             self.obj().current_running_time().or(own_pts)
         } else if own_pts.is_some() {
             own_pts
-        } else if self.obj().does_timestamp() && !config.is_live {
+        } else if self.obj().does_timestamp() {
             // The base class stamps what has no time.
             None
         } else {
@@ -503,20 +540,27 @@ impl DsFrameInject {
         }
     }
 
-    /// Waits for the time of a frame. False if `unlock()` ended that.
-    fn pace(&self, buffer: &gst::BufferRef) -> bool {
+    /// Waits for the time of the next frame, if live. False if `unlock()` ended that.
+    fn pace(
+        &self,
+        config: &Config,
+        streaming: &Streaming,
+        own_pts: Option<gst::ClockTime>,
+    ) -> bool {
         let obj = self.obj();
-        let (Some(clock), Some(base)) = (obj.clock(), obj.base_time()) else {
+        let paced = config.is_live && !self.arrives();
+        let (true, Some(clock), Some(base)) = (paced, obj.clock(), obj.base_time()) else {
             return true;
         };
+        let pts = own_pts.unwrap_or_else(|| streaming.timeline().pts(streaming.frame));
         let segment = obj.segment();
-        let running = buffer.pts().and_then(|pts| {
-            segment
-                .downcast_ref::<gst::ClockTime>()?
-                .to_running_time(pts)
-        });
+        let running = segment
+            .downcast_ref::<gst::ClockTime>()
+            .and_then(|segment| segment.to_running_time(pts));
         match running {
-            Some(running) => self.pace.wait(&self.gate, &clock, base + running),
+            Some(running) => self
+                .pace
+                .wait(&self.gate, &clock, base.saturating_add(running)),
             None => true,
         }
     }
@@ -635,7 +679,8 @@ impl BaseSrcImpl for DsFrameInject {
             gst::warning!(CAT, imp = self, "cannot play backwards");
             return false;
         }
-        let start = segment.start().unwrap_or_default();
+        // Not the start: a seek that only moves the stop goes on from here.
+        let start = segment.position().unwrap_or_default();
         let mut streaming = lock(&self.streaming);
         if streaming.timeline.is_none() {
             // The first segment, or one asked for before anything is known.
@@ -674,7 +719,7 @@ impl BaseSrcImpl for DsFrameInject {
                 };
                 let frame = Timeline::new(rate).pts(1);
                 let ahead = self.config().map_or(1, |config| config.prefetch as u64);
-                query.set(true, frame, frame * ahead.max(1));
+                query.set(true, frame, frame.saturating_mul(ahead.max(1)));
                 true
             }
             _ => BaseSrcImplExt::parent_query(self, query),
@@ -694,9 +739,14 @@ impl BaseSrcImpl for DsFrameInject {
 
     fn decide_allocation(
         &self,
-        _query: &mut gst::query::Allocation,
+        query: &mut gst::query::Allocation,
     ) -> Result<(), gst::LoggableError> {
-        // Frames are decoded ahead, into memory of our own, and passed on without a copy.
+        // Frames are decoded ahead, into memory of our own, and passed on without a copy: no pool
+        // is left for the base class to fill.
+        let pools = query.allocation_pools().count() as u32;
+        for index in (0..pools).rev() {
+            query.remove_nth_allocation_pool(index);
+        }
         Ok(())
     }
 
@@ -729,14 +779,7 @@ impl PushSrcImpl for DsFrameInject {
             return Err(gst::FlowError::Flushing);
         };
         let mut streaming = lock(&self.streaming);
-        let buffer = match streaming.kept.take() {
-            Some(kept) => kept,
-            None => self.produce(&config, &mut streaming)?,
-        };
-        if config.is_live && !self.pace(&buffer) {
-            streaming.kept = Some(buffer);
-            return Err(gst::FlowError::Flushing);
-        }
-        Ok(CreateSuccess::NewBuffer(buffer))
+        self.produce(&config, &mut streaming)
+            .map(CreateSuccess::NewBuffer)
     }
 }

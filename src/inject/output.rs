@@ -150,9 +150,12 @@ impl Output {
                 Ok(Frame::from(frame).buffer)
             }
             Memory::Nvmm(pool) => {
-                let mut buffer = pool
-                    .acquire_buffer(None)
-                    .map_err(|_| OutputError::Flushing)?;
+                let mut buffer = pool.acquire_buffer(None).map_err(|error| match error {
+                    gst::FlowError::Flushing => OutputError::Flushing,
+                    _ => OutputError::Pool(PoolError::OutOfMemory {
+                        bytes: self.info.size(),
+                    }),
+                })?;
                 let writable = buffer.get_mut().ok_or(OutputError::Map)?;
                 let mut surface = nvmm::write(writable, 0)?;
                 draw(&mut surface.view_mut()?)?;

@@ -29,6 +29,11 @@ impl Timeline {
         }
     }
 
+    /// Counts from the beginning again, at the rate of now.
+    pub fn restart(&mut self) {
+        *self = Self::new(self.rate);
+    }
+
     pub fn pts(&self, frame: u64) -> ClockTime {
         let (first, start) = self.anchor;
         let frames = u128::from(frame.saturating_sub(first));
@@ -79,6 +84,8 @@ mod tests {
         timeline.set_rate(gst::Fraction::new(20, 1), 10);
         assert_eq!(timeline.pts(10), ClockTime::SECOND);
         assert_eq!(timeline.pts(12), ClockTime::from_mseconds(1100));
+        timeline.restart();
+        assert_eq!(timeline.frame_at(ClockTime::from_mseconds(500)), 10);
     }
 
     proptest! {
