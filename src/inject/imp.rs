@@ -11,6 +11,7 @@ use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::base_src::CreateSuccess;
 use gst_base::subclass::prelude::*;
+use gst_video::VideoMeta;
 
 use crate::fault::Fault;
 use crate::frame::{caps, code};
@@ -530,7 +531,7 @@ impl DsFrameInject {
         };
         buffer.set_pts(pts);
         buffer.set_dts(gst::ClockTime::NONE);
-        buffer.set_duration(own_duration.or_else(|| timeline.pts(frame + 1).checked_sub(counted)));
+        buffer.set_duration(own_duration.or_else(|| timeline.duration(frame)));
         buffer.set_offset(frame);
         buffer.set_offset_end(frame + 1);
         if std::mem::take(&mut streaming.discont) {
@@ -743,6 +744,9 @@ impl BaseSrcImpl for DsFrameInject {
     ) -> Result<(), gst::LoggableError> {
         // Frames are decoded ahead, into memory of our own, and passed on without a copy: no pool
         // is left for the base class to fill.
+        if let Some(output) = &mut lock(&self.streaming).output {
+            output.set_takes_strides(query.find_allocation_meta::<VideoMeta>().is_some());
+        }
         let pools = query.allocation_pools().count() as u32;
         for index in (0..pools).rev() {
             query.remove_nth_allocation_pool(index);
