@@ -98,3 +98,25 @@ impl Fault {
         let _ = element.post_message(message);
     }
 }
+
+/// A property whose value cannot be worked with.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("property \"{property}\": {reason}")]
+pub struct SettingsError {
+    pub property: &'static str,
+    pub reason: String,
+}
+
+/// For `return bad(...)` where settings are checked.
+pub fn bad<T>(property: &'static str, reason: impl Into<String>) -> Result<T, SettingsError> {
+    Err(SettingsError {
+        property,
+        reason: reason.into(),
+    })
+}
+
+impl From<SettingsError> for Fault {
+    fn from(error: SettingsError) -> Self {
+        Self::resource(ResourceError::Settings, error)
+    }
+}

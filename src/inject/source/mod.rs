@@ -127,7 +127,7 @@ pub trait Source: Send {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SourceError {
     /// A property that does not fit what was found.
-    #[error("{property}: {reason}")]
+    #[error("property \"{property}\": {reason}")]
     Settings {
         property: &'static str,
         reason: String,

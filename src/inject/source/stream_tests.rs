@@ -408,8 +408,8 @@ fn streams_that_make_no_sense_do_not_open() {
     let (_dir, path) = written("a.raw", &[0; 100]);
     let mut partly = declared(VideoFormat::Rgb, 4, 4);
     partly.declared.height = None;
-    assert!(open_error(&path, partly).starts_with("height:"));
-    assert!(open_error(&path, declared(VideoFormat::Rgb, 0, 4)).contains("format:"));
+    assert!(open_error(&path, partly).starts_with("property \"height\":"));
+    assert!(open_error(&path, declared(VideoFormat::Rgb, 0, 4)).contains("property \"format\":"));
     let (_dir, path) = written(
         "a.npy",
         &npy("|u1", "False", "(1, 4, 4, 3)", &[vec![0; 60]]),
@@ -449,7 +449,7 @@ fn files_loop_and_seek_and_pipes_do_not() {
         Ok(_) => panic!("a FIFO cannot loop"),
         Err(error) => error.to_string(),
     };
-    assert!(error.starts_with("loop: "), "{error}");
+    assert!(error.starts_with("property \"loop\": "), "{error}");
 }
 
 #[test]
