@@ -11,10 +11,11 @@ use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::base_src::CreateSuccess;
 use gst_base::subclass::prelude::*;
+use gst_video::VideoMeta;
 
 use crate::fault::Fault;
 use crate::frame::{caps, code};
-use crate::gate::Gate;
+use crate::gate::{Gate, Wait};
 use crate::mem::sys::Generation;
 use crate::mem::{cuda, nvmm};
 use crate::meta::roi;
@@ -27,7 +28,8 @@ use super::output::{Code, Nvmm, Output, OutputError};
 use super::pace::Pace;
 use super::properties;
 use super::source::{
-    self, Facts, Fetched, Next, Picture, Rate, Report, Source, SourceError, Surroundings, Target,
+    self, Facts, Fetched, Later, Next, Opening, Picture, Rate, Report, Source, SourceError,
+    Surroundings, Target,
 };
 use super::stats::Stats;
 use super::timeline::Timeline;
@@ -50,6 +52,8 @@ pub struct DsFrameInject {
 
 #[derive(Default)]
 struct Streaming {
+    /// Until there is a source.
+    opening: Option<Later>,
     source: Option<Box<dyn Source>>,
     output: Option<Output>,
     caps: Option<gst::Caps>,
@@ -58,6 +62,8 @@ struct Streaming {
     frame: u64,
     /// Where to start, if asked before the source was open.
     seek: Option<gst::ClockTime>,
+    /// Over before it began: `on-timeout=eos` while a pipe had no writer.
+    ended: bool,
     /// Fetched, but not made: `unlock()` came while it waited for its time or for memory.
     fetched: Option<Fetched>,
     /// For `on-timeout=repeat`.
@@ -81,6 +87,21 @@ struct Shown {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why there are no caps.
+enum Refusal {
+    /// `unlock()` ended a wait.
+    Flushing,
+    /// The bus knows already.
+    Posted,
+    Fault(Fault),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 /// How sources speak to the bus.
@@ -126,25 +147,6 @@ impl DsFrameInject {
         *lock(&self.config) = Some(config.clone());
         let mut streaming = lock(&self.streaming);
         *streaming = Streaming::default();
-        // What may keep us waiting (a pipe, a network) is opened by the streaming thread.
-        let Some(facts) = (if source::may_wait(&config.origin) {
-            None
-        } else {
-            self.open(&config, &mut streaming)
-                .map_err(|error| Fault::from(&error))?;
-            streaming
-                .source
-                .as_ref()
-                .map(|source| source.facts().clone())
-        }) else {
-            return Ok(());
-        };
-        drop(streaming);
-        // Downstream is up by now: what cannot be negotiated fails the change of state.
-        self.choose(&config, &facts).map(|_| ())
-    }
-
-    fn open(&self, config: &Config, streaming: &mut Streaming) -> Result<(), SourceError> {
         let surroundings = Surroundings {
             gate: self.gate.clone(),
             report: Arc::new(BusReport(
@@ -153,7 +155,45 @@ impl DsFrameInject {
             prefetch: config.prefetch,
             looping: config.looping,
         };
-        let source = source::open(config, surroundings)?;
+        match Opening::begin(&config, surroundings).map_err(|error| Fault::from(&error))? {
+            Opening::Ready(source) => {
+                let facts = source.facts().clone();
+                self.opened(&config, &mut streaming, source);
+                drop(streaming);
+                // Downstream is up by now: what cannot be negotiated fails the change of state.
+                self.choose(&config, &facts)?;
+            }
+            // What may keep us waiting (a pipe, a network) is waited for by the streaming thread.
+            Opening::Later(later) => streaming.opening = Some(later),
+        }
+        Ok(())
+    }
+
+    /// Waits for the source, if there is none yet.
+    fn wait_for_source(&self, config: &Config, streaming: &mut Streaming) -> Result<(), Refusal> {
+        while let Some(opening) = &mut streaming.opening {
+            match opening.wait(config.timeout) {
+                Wait::Ready(opened) => {
+                    streaming.opening = None;
+                    let source = opened.map_err(|error| Fault::from(&error))?;
+                    self.opened(config, streaming, source);
+                }
+                Wait::Flushing => return Err(Refusal::Flushing),
+                Wait::TimedOut => match self.handle_timeout(config) {
+                    // There is no frame to repeat: that goes on waiting.
+                    Ok(()) => (),
+                    Err(gst::FlowError::Eos) => {
+                        streaming.opening = None;
+                        streaming.ended = true;
+                    }
+                    Err(_) => return Err(Refusal::Posted),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn opened(&self, config: &Config, streaming: &mut Streaming, source: Box<dyn Source>) {
         let facts = source.facts().clone();
         gst::info!(CAT, imp = self, "source: {facts:?}");
         if let (Rate::Fixed(rate), Some(declared)) = (facts.rate, config.declared.framerate)
@@ -170,7 +210,6 @@ impl DsFrameInject {
         }
         lock(&self.shown).facts = Some(facts);
         streaming.source = Some(source);
-        Ok(())
     }
 
     fn close(&self) {
@@ -234,18 +273,14 @@ impl DsFrameInject {
         Ok(chosen)
     }
 
-    fn negotiate_with_peer(&self) -> Result<(), Fault> {
+    fn negotiate_with_peer(&self) -> Result<(), Refusal> {
         let Some(config) = self.config() else {
-            return Err(Fault::core(gst::CoreError::StateChange, "not started"));
+            return Err(Refusal::Flushing);
         };
         let mut streaming = lock(&self.streaming);
-        if streaming.source.is_none() {
-            self.open(&config, &mut streaming)
-                .map_err(|error| Fault::from(&error))?;
-        }
-        let Streaming { source, .. } = &mut *streaming;
-        let Some(source) = source else {
-            return Err(Fault::core(gst::CoreError::Failed, "no source"));
+        self.wait_for_source(&config, &mut streaming)?;
+        let Some(source) = &streaming.source else {
+            return Ok(());
         };
         let facts = source.facts().clone();
         let chosen = self.choose(&config, &facts)?;
@@ -336,7 +371,11 @@ impl DsFrameInject {
         }
         loop {
             let Some(source) = &mut streaming.source else {
-                return Err(gst::FlowError::Flushing);
+                return Err(if streaming.ended {
+                    gst::FlowError::Eos
+                } else {
+                    gst::FlowError::Flushing
+                });
             };
             let begun = Instant::now();
             let next = source.next(config.timeout);
@@ -356,7 +395,8 @@ impl DsFrameInject {
                 Next::End => return Err(gst::FlowError::Eos),
                 Next::Flushing => return Err(gst::FlowError::Flushing),
                 Next::TimedOut => {
-                    if let Some(again) = self.handle_timeout(config, streaming)? {
+                    self.handle_timeout(config)?;
+                    if let Some(again) = self.repeat(config, streaming)? {
                         return Ok(again);
                     }
                 }
@@ -377,14 +417,9 @@ impl DsFrameInject {
         Err(gst::FlowError::Eos)
     }
 
-    /// A frame to push instead, or `None` to go on waiting.
-    fn handle_timeout(
-        &self,
-        config: &Config,
-        streaming: &mut Streaming,
-    ) -> Result<Option<gst::Buffer>, gst::FlowError> {
-        let stats = self.stats();
-        stats.timeouts.fetch_add(1, Ordering::Relaxed);
+    /// Ok: push the last frame again.
+    fn handle_timeout(&self, config: &Config) -> Result<(), gst::FlowError> {
+        self.stats().timeouts.fetch_add(1, Ordering::Relaxed);
         let fault = Fault::resource(
             gst::ResourceError::Read,
             format!(
@@ -398,21 +433,31 @@ impl DsFrameInject {
                 fault.post_warning(self.obj().upcast_ref());
                 Err(gst::FlowError::Eos)
             }
-            OnTimeout::Repeat => {
-                let Some(mut again) = streaming.last.clone() else {
-                    return Ok(None);
-                };
-                let own = again.pts().zip(again.duration()).map(|(pts, d)| pts + d);
-                if !self.pace(config, streaming, own) {
-                    return Err(gst::FlowError::Flushing);
-                }
-                stats.repeated.fetch_add(1, Ordering::Relaxed);
-                self.stamp(streaming, again.make_mut(), own, None);
-                streaming.last = Some(again.clone());
-                self.count(&again);
-                Ok(Some(again))
-            }
+            OnTimeout::Repeat => Ok(()),
         }
+    }
+
+    /// The last frame again, at the next time. `None` before the first.
+    fn repeat(
+        &self,
+        config: &Config,
+        streaming: &mut Streaming,
+    ) -> Result<Option<gst::Buffer>, gst::FlowError> {
+        let Some(mut again) = streaming.last.clone() else {
+            return Ok(None);
+        };
+        let facts = streaming.source.as_ref().map(|source| source.facts());
+        let own = facts
+            .filter(|facts| facts.own_timestamps)
+            .and_then(|_| Some(again.pts()? + again.duration()?));
+        if !self.pace(config, streaming, own) {
+            return Err(gst::FlowError::Flushing);
+        }
+        self.stats().repeated.fetch_add(1, Ordering::Relaxed);
+        self.stamp(streaming, again.make_mut(), own, None);
+        streaming.last = Some(again.clone());
+        self.count(&again);
+        Ok(Some(again))
     }
 
     fn finish(
@@ -501,7 +546,7 @@ impl DsFrameInject {
         };
         buffer.set_pts(pts);
         buffer.set_dts(gst::ClockTime::NONE);
-        buffer.set_duration(own_duration.or_else(|| timeline.pts(frame + 1).checked_sub(counted)));
+        buffer.set_duration(own_duration.or_else(|| timeline.duration(frame)));
         buffer.set_offset(frame);
         buffer.set_offset_end(frame + 1);
         if std::mem::take(&mut streaming.discont) {
@@ -718,13 +763,21 @@ impl BaseSrcImpl for DsFrameInject {
     }
 
     fn negotiate(&self) -> Result<(), gst::LoggableError> {
-        self.negotiate_with_peer().map_err(|fault| {
-            let text = fault.text().to_owned();
-            if !self.gate.is_flushing() {
+        match self.negotiate_with_peer() {
+            Ok(()) => Ok(()),
+            Err(Refusal::Fault(fault)) => {
+                let text = fault.text().to_owned();
                 fault.post_error(self.obj().upcast_ref());
+                Err(gst::loggable_error!(CAT, "{text}"))
             }
-            gst::loggable_error!(CAT, "{text}")
-        })
+            Err(Refusal::Posted) => Err(gst::loggable_error!(CAT, "no source")),
+            Err(Refusal::Flushing) => {
+                // No failure: without caps nothing is made, and the base class would report one
+                // where it unlocks without flushing (to pause, or to send EOS).
+                self.obj().src_pad().mark_reconfigure();
+                Ok(())
+            }
+        }
     }
 
     fn decide_allocation(
@@ -733,6 +786,9 @@ impl BaseSrcImpl for DsFrameInject {
     ) -> Result<(), gst::LoggableError> {
         // Frames are decoded ahead, into memory of our own, and passed on without a copy: no pool
         // is left for the base class to fill.
+        if let Some(output) = &mut lock(&self.streaming).output {
+            output.set_takes_strides(query.find_allocation_meta::<VideoMeta>().is_some());
+        }
         let pools = query.allocation_pools().count() as u32;
         for index in (0..pools).rev() {
             query.remove_nth_allocation_pool(index);
@@ -768,6 +824,11 @@ impl PushSrcImpl for DsFrameInject {
         let Some(config) = self.config() else {
             return Err(gst::FlowError::Flushing);
         };
+        // The wait for the source was ended, and what ended it is over.
+        let still_opening = lock(&self.streaming).opening.is_some();
+        if still_opening && !self.obj().negotiate() {
+            return Err(gst::FlowError::NotNegotiated);
+        }
         let mut streaming = lock(&self.streaming);
         self.produce(&config, &mut streaming)
             .map(CreateSuccess::NewBuffer)

@@ -317,7 +317,8 @@ pub fn choose(peer: &gst::Caps, wishes: &Wishes<'_>) -> Result<Chosen, Negotiate
         caps: caps.to_string(),
     };
     let info = VideoInfo::from_caps(&caps).map_err(|_| bad())?;
-    if info.fps().numer() <= 0 {
+    // Only media may have no rate of their own; the times of all others are counted by it.
+    if info.fps().numer() <= 0 && matches!(wishes.facts.rate, Rate::Free(_)) {
         return Err(bad());
     }
     // All fields written out, colorimetry and aspect ratio among them.

@@ -44,6 +44,11 @@ impl Timeline {
         ))
     }
 
+    /// How long a frame is shown; `None` where the rate varies (0/1).
+    pub fn duration(&self, frame: u64) -> Option<ClockTime> {
+        (self.rate.numer() > 0).then(|| self.pts(frame + 1).saturating_sub(self.pts(frame)))
+    }
+
     /// The frame that is shown at a time.
     pub fn frame_at(&self, time: ClockTime) -> u64 {
         let (first, start) = self.anchor;
