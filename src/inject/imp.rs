@@ -23,7 +23,7 @@ use crate::meta::roi;
 use super::CAT;
 use super::config::{Config, Origin, Placement, Settings};
 use super::enums::{MemoryType, OnError, OnTimeout};
-use super::negotiate::{Wishes, choose};
+use super::negotiate::{Chosen, Wishes, choose};
 use super::output::{Code, Nvmm, Output, OutputError};
 use super::pace::Pace;
 use super::properties;
@@ -156,7 +156,13 @@ impl DsFrameInject {
             looping: config.looping,
         };
         match Opening::begin(&config, surroundings).map_err(|error| Fault::from(&error))? {
-            Opening::Ready(source) => self.opened(&config, &mut streaming, source),
+            Opening::Ready(source) => {
+                let facts = source.facts().clone();
+                self.opened(&config, &mut streaming, source);
+                drop(streaming);
+                // Downstream is up by now: what cannot be negotiated fails the change of state.
+                self.choose(&config, &facts)?;
+            }
             // What may keep us waiting (a pipe, a network) is waited for by the streaming thread.
             Opening::Later(later) => streaming.opening = Some(later),
         }
@@ -244,6 +250,29 @@ impl DsFrameInject {
         })
     }
 
+    /// The caps that suit the source, the properties and what is downstream.
+    fn choose(&self, config: &Config, facts: &Facts) -> Result<Chosen, Fault> {
+        let peer = self.obj().src_pad().peer_query_caps(None);
+        let wishes = Wishes {
+            declared: config.declared,
+            facts,
+            placement: config.placement,
+            nvmm: match config.placement {
+                Placement::System => Err("device is cpu".into()),
+                _ => Self::nvmm(config),
+            },
+        };
+        let chosen = choose(&peer, &wishes).map_err(|error| Fault::from(&error))?;
+        let (width, height) = (chosen.info.width() as usize, chosen.info.height() as usize);
+        let too_small = width < code::MIN_WIDTH || height < code::MIN_HEIGHT;
+        if config.frame_code.is_some() && too_small {
+            let small = code::TooSmall { width, height };
+            let text = format!("property \"frame-code\": {small}");
+            return Err(Fault::resource(gst::ResourceError::Settings, text));
+        }
+        Ok(chosen)
+    }
+
     fn negotiate_with_peer(&self) -> Result<(), Refusal> {
         let Some(config) = self.config() else {
             return Err(Refusal::Flushing);
@@ -254,29 +283,11 @@ impl DsFrameInject {
             return Ok(());
         };
         let facts = source.facts().clone();
-        let peer = self.obj().src_pad().peer_query_caps(None);
-        let wishes = Wishes {
-            declared: config.declared,
-            facts: &facts,
-            placement: config.placement,
-            nvmm: match config.placement {
-                Placement::System => Err("device is cpu".into()),
-                _ => Self::nvmm(&config),
-            },
-        };
-        let chosen = choose(&peer, &wishes).map_err(|error| Fault::from(&error))?;
+        let chosen = self.choose(&config, &facts)?;
         if streaming.caps.as_ref() == Some(&chosen.caps) && streaming.output.is_some() {
             return Ok(());
         }
         gst::info!(CAT, imp = self, "negotiated {}", chosen.caps);
-        if config.frame_code.is_some() {
-            let (width, height) = (chosen.info.width() as usize, chosen.info.height() as usize);
-            if width < code::MIN_WIDTH || height < code::MIN_HEIGHT {
-                let small = code::TooSmall { width, height };
-                let text = format!("property \"frame-code\": {small}");
-                return Err(Fault::resource(gst::ResourceError::Settings, text).into());
-            }
-        }
         let nvmm = chosen.nvmm.then(|| Nvmm {
             generation: self.generation(&config),
             gpu_id: config.gpu_id,
@@ -313,7 +324,11 @@ impl DsFrameInject {
                 *fetched = None;
             }
         }
-        if let Some(time) = streaming.seek.take() {
+        // A stream that cannot be sought in is played, and cut to the segment downstream.
+        if let Some(time) = streaming.seek.take()
+            && facts.seekable
+            && !config.looping
+        {
             Self::seek_to(&mut streaming, time).map_err(|error| Fault::from(&error))?;
         }
         drop(streaming);
@@ -639,6 +654,14 @@ impl ElementImpl for DsFrameInject {
         &TEMPLATES
     }
 
+    fn send_event(&self, event: gst::Event) -> bool {
+        if is_backwards(&event) {
+            gst::info!(CAT, imp = self, "cannot play backwards");
+            return false;
+        }
+        self.parent_send_event(event)
+    }
+
     fn change_state(
         &self,
         transition: gst::StateChange,
@@ -660,7 +683,20 @@ impl ElementImpl for DsFrameInject {
     }
 }
 
+/// Whether an event asks to play backwards. The base class would flush first and ask then.
+fn is_backwards(event: &gst::EventRef) -> bool {
+    matches!(event.view(), gst::EventView::Seek(seek) if seek.get().0 <= 0.0)
+}
+
 impl BaseSrcImpl for DsFrameInject {
+    fn event(&self, event: &gst::Event) -> bool {
+        if is_backwards(event) {
+            gst::info!(CAT, imp = self, "cannot play backwards");
+            return false;
+        }
+        self.parent_event(event)
+    }
+
     fn is_seekable(&self) -> bool {
         let looping = self.config().is_none_or(|config| config.looping);
         let shown = lock(&self.shown);
@@ -676,10 +712,6 @@ impl BaseSrcImpl for DsFrameInject {
         let Some(segment) = segment.downcast_ref::<gst::ClockTime>() else {
             return false;
         };
-        if segment.rate() <= 0.0 {
-            gst::warning!(CAT, imp = self, "cannot play backwards");
-            return false;
-        }
         // Not the start: a seek that only moves the stop goes on from here.
         let start = segment.position().unwrap_or_default();
         let mut streaming = lock(&self.streaming);
@@ -687,6 +719,9 @@ impl BaseSrcImpl for DsFrameInject {
             // The first segment, or one asked for before anything is known.
             streaming.seek = Some(start).filter(|start| !start.is_zero());
             return true;
+        }
+        if !self.is_seekable() {
+            return false;
         }
         match Self::seek_to(&mut streaming, start) {
             Ok(()) => true,
@@ -728,14 +763,21 @@ impl BaseSrcImpl for DsFrameInject {
     }
 
     fn negotiate(&self) -> Result<(), gst::LoggableError> {
-        self.negotiate_with_peer().map_err(|refusal| match refusal {
-            Refusal::Fault(fault) => {
+        match self.negotiate_with_peer() {
+            Ok(()) => Ok(()),
+            Err(Refusal::Fault(fault)) => {
+                let text = fault.text().to_owned();
                 fault.post_error(self.obj().upcast_ref());
-                gst::loggable_error!(CAT, "{}", fault.text())
+                Err(gst::loggable_error!(CAT, "{text}"))
             }
-            Refusal::Posted => gst::loggable_error!(CAT, "no source"),
-            Refusal::Flushing => gst::loggable_error!(CAT, "flushing"),
-        })
+            Err(Refusal::Posted) => Err(gst::loggable_error!(CAT, "no source")),
+            Err(Refusal::Flushing) => {
+                // No failure: without caps nothing is made, and the base class would report one
+                // where it unlocks without flushing (to pause, or to send EOS).
+                self.obj().src_pad().mark_reconfigure();
+                Ok(())
+            }
+        }
     }
 
     fn decide_allocation(
@@ -782,6 +824,11 @@ impl PushSrcImpl for DsFrameInject {
         let Some(config) = self.config() else {
             return Err(gst::FlowError::Flushing);
         };
+        // The wait for the source was ended, and what ended it is over.
+        let still_opening = lock(&self.streaming).opening.is_some();
+        if still_opening && !self.obj().negotiate() {
+            return Err(gst::FlowError::NotNegotiated);
+        }
         let mut streaming = lock(&self.streaming);
         self.produce(&config, &mut streaming)
             .map(CreateSuccess::NewBuffer)
