@@ -87,7 +87,7 @@ fn start_and_stop() {
     assert_eq!(run("*.png", 1, Some(3)), [2, 3, 10]);
     assert_eq!(run("", 3, None), [10, 11]);
     let error = |name: &str, start, stop| open_error(&dir.path().join(name), range(start, stop));
-    assert!(error("*.png", 5, None).contains("start-index: 5 is beyond"));
+    assert!(error("*.png", 5, None).contains("property \"start-index\": 5 is beyond"));
     assert!(error("*.png", 3, Some(2)).contains("stop-index"));
     let first = error("f_%d.png", 0, None);
     assert!(
