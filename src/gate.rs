@@ -2,7 +2,7 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The one place where the streaming thread of the source waits, and what ends the wait.
+//! The one place where the streaming thread of an element waits, and what ends the wait.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,23 +19,48 @@ pub enum Wait<T> {
 /// Waits of the streaming thread that `unlock()` ends, also when it comes before the wait.
 #[derive(Debug, Default)]
 pub struct Gate {
-    flushing: Mutex<bool>,
+    state: Mutex<State>,
     changed: Condvar,
 }
 
+#[derive(Debug, Default)]
+struct State {
+    flushing: bool,
+    /// How often `unlock()` was called.
+    unlocks: u64,
+}
+
 impl Gate {
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        // A bool cannot be left half-changed by a panic elsewhere.
-        self.flushing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Cannot be left half-changed by a panic elsewhere.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn set_flushing(&self, flushing: bool) {
-        *self.lock() = flushing;
+        let mut state = self.lock();
+        state.flushing = flushing;
+        state.unlocks += u64::from(flushing);
+        drop(state);
         self.changed.notify_all();
     }
 
     pub fn is_flushing(&self) -> bool {
-        *self.lock()
+        self.lock().flushing
+    }
+
+    /// For [`Gate::wait_since`].
+    pub fn unlocks(&self) -> u64 {
+        self.lock().unlocks
+    }
+
+    /// Waits until `unlock()` has been taken back.
+    pub fn wait_until_open(&self) {
+        let state = self.lock();
+        drop(
+            self.changed
+                .wait_while(state, |state| state.flushing)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 
     /// To be called after what `poll` looks at has changed, without holding its lock.
@@ -47,20 +72,41 @@ impl Gate {
 
     /// Waits until `poll` has something, for `limit` at most (`None`: as long as it takes).
     /// `poll` may lock what producers lock before they call [`Gate::wake`].
-    pub fn wait<T>(&self, limit: Option<Duration>, mut poll: impl FnMut() -> Option<T>) -> Wait<T> {
+    pub fn wait<T>(&self, limit: Option<Duration>, poll: impl FnMut() -> Option<T>) -> Wait<T> {
+        self.wait_unless(|state| state.flushing, limit, poll)
+    }
+
+    /// The same for who must not miss an `unlock()` that is taken back before they look: ends if
+    /// there was one since [`Gate::unlocks`] gave this number.
+    pub fn wait_since<T>(
+        &self,
+        unlocks: u64,
+        limit: Option<Duration>,
+        poll: impl FnMut() -> Option<T>,
+    ) -> Wait<T> {
+        let ended = |state: &State| state.flushing || state.unlocks != unlocks;
+        self.wait_unless(ended, limit, poll)
+    }
+
+    fn wait_unless<T>(
+        &self,
+        ended: impl Fn(&State) -> bool,
+        limit: Option<Duration>,
+        mut poll: impl FnMut() -> Option<T>,
+    ) -> Wait<T> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let mut flushing = self.lock();
+        let mut state = self.lock();
         loop {
-            if *flushing {
+            if ended(&state) {
                 return Wait::Flushing;
             }
             if let Some(ready) = poll() {
                 return Wait::Ready(ready);
             }
-            flushing = match deadline {
+            state = match deadline {
                 None => self
                     .changed
-                    .wait(flushing)
+                    .wait(state)
                     .unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
@@ -68,7 +114,7 @@ impl Gate {
                         return Wait::TimedOut;
                     }
                     self.changed
-                        .wait_timeout(flushing, left)
+                        .wait_timeout(state, left)
                         .unwrap_or_else(PoisonError::into_inner)
                         .0
                 }
@@ -90,7 +136,25 @@ mod tests {
         gate.set_flushing(true);
         assert_eq!(gate.wait(None, || Some(1)), Wait::Flushing);
         gate.set_flushing(false);
+        gate.wait_until_open();
         assert_eq!(gate.wait(None, || Some(1)), Wait::Ready(1));
+    }
+
+    #[test]
+    fn an_unlock_that_was_taken_back_is_not_missed() {
+        let gate = Gate::default();
+        let before = gate.unlocks();
+        let limit = Some(Duration::from_millis(1));
+        assert_eq!(
+            gate.wait_since(before, limit, || None::<()>),
+            Wait::TimedOut
+        );
+        gate.set_flushing(true);
+        gate.set_flushing(false);
+        assert_eq!(gate.wait(limit, || None::<()>), Wait::TimedOut);
+        assert_eq!(gate.wait_since(before, None, || None::<()>), Wait::Flushing);
+        let ready = gate.wait_since(gate.unlocks(), None, || Some(1));
+        assert_eq!(ready, Wait::Ready(1));
     }
 
     #[test]

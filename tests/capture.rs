@@ -11,18 +11,14 @@ use std::path::Path;
 
 use common::pictures::{self, Picture, info, packed, picture, psnr, scene};
 use common::rig::{Rig, STEP, memory, number_in, numbered, numbered_info, numbers_in};
-use common::stall::{Stall, frames};
-use common::{check_accounts, files, lines, play_well, until};
+use common::stall::{Stall, frames, stalled};
+use common::{at, check_accounts, files, lines, play_well};
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoFrameFlags, VideoInfo, VideoMeta};
 use gstdsframe::frame::{FORMATS, SYSTEM_FORMATS, plane_sizes};
 use gstdsframe::mem::nvmm::{self, NvmmPool};
 use gstdsframe::mem::sys::Generation;
 use tempfile::{TempDir, tempdir};
-
-fn at(folder: &TempDir, name: &str) -> String {
-    folder.path().join(name).to_str().unwrap().to_owned()
-}
 
 /// The numbers of the frames that are captured of so many, in order.
 fn captured_of(count: u64, properties: &[(&str, &str)]) -> Vec<u64> {
@@ -492,6 +488,8 @@ fn a_frame_may_begin_at_any_byte() {
         let odd = whole
             .copy_region(gst::BufferCopyFlags::MEMORY, 3..3 + tight.len())
             .unwrap();
+        // So that every format is converted.
+        capture_all(&info, &odd, &[("width", "20")]);
         let folder = capture_all(&info, &odd, &[]);
         let to = |format| pictures::converted(&buffer, &info, &self::info(format, 40, 22));
         let tight = picture(&buffer, &info).bytes;
@@ -970,25 +968,6 @@ fn messages_follow_their_files_and_are_bounded() {
     assert_eq!(first.get::<u64>("pts").unwrap(), 0);
     assert_eq!(first.get::<&str>("reason").unwrap(), "interval");
     rig.bus.unset_sync_handler();
-}
-
-/// Frame 0 is captured and stuck in the log; whatever comes now waits.
-fn stalled(folder: &TempDir, more: &[(&str, &str)]) -> (Rig, Stall) {
-    let stall = Stall::new(folder.path());
-    let location = at(folder, "%06d.raw");
-    let mut properties = vec![
-        ("location", location.as_str()),
-        ("log-location", stall.path.to_str().unwrap()),
-        ("interval", "1"),
-        ("workers", "1"),
-        ("overflow", "block"),
-    ];
-    properties.extend(more);
-    let rig = Rig::new(&properties);
-    rig.push(0).unwrap();
-    let first = folder.path().join("000000.raw");
-    until("the first frame is published", || first.exists());
-    (rig, stall)
 }
 
 #[test]

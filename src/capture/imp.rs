@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -15,7 +15,9 @@ use crate::fault::Fault;
 use crate::frame::caps;
 use crate::gate::{Gate, Wait};
 use crate::mem::nvmm;
-use crate::mem::sys::base_sink::{WaitEvent, override_wait_event, parent_wait_event};
+use crate::mem::sys::base_sink::{
+    WaitEvent, override_wait_event, parent_wait_event, wait_unlocked,
+};
 
 use super::CAT;
 use super::config::{Config, Settings};
@@ -26,8 +28,8 @@ use super::properties;
 use super::run::Run;
 use super::stats::{Fate, Stats};
 
-/// Lock order: none is held while another is taken, and none while anything is posted, queried,
-/// joined or waited for.
+/// Lock order: `unlocks`, then that of the gate; of the others none is held while another is taken.
+/// None is held while anything is posted, queried, joined or waited for.
 #[derive(Default)]
 pub struct DsFrameCapture {
     settings: Mutex<Settings>,
@@ -35,6 +37,8 @@ pub struct DsFrameCapture {
     /// Of the last run, also after it.
     stats: Mutex<Arc<Stats>>,
     gate: Arc<Gate>,
+    /// A flush and a state change may each have called `unlock()`.
+    unlocks: Mutex<u32>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -51,6 +55,7 @@ impl DsFrameCapture {
         gst::info!(CAT, imp = self, "captures {:?}", config.rules);
         let stats = Arc::<Stats>::default();
         *lock(&self.stats) = stats.clone();
+        *lock(&self.unlocks) = 0;
         self.gate.set_flushing(false);
         let outlet = Outlet::new(self.obj().upcast_ref());
         let run = Run::start(config, self.gate.clone(), stats, outlet)?;
@@ -85,14 +90,11 @@ impl DsFrameCapture {
     fn abandon(&self, run: &Run) {
         let lost = run.worker.abandon();
         if lost > 0 {
-            gst::element_imp_warning!(
-                self,
-                gst::ResourceError::Write,
-                [
-                    "{lost} captures were not written within drain-timeout ({} ms) and are lost",
-                    run.config.drain_timeout.as_millis()
-                ]
+            let text = format!(
+                "{lost} captures were not written within drain-timeout ({} ms) and are lost",
+                run.config.drain_timeout.as_millis()
             );
+            Fault::resource(gst::ResourceError::Write, text).post_warning(self.obj().upcast_ref());
         }
     }
 
@@ -108,6 +110,26 @@ impl DsFrameCapture {
         }
     }
 
+    /// Waits on the streaming thread until `poll` has something, and also returns when the state
+    /// has changed.
+    fn wait(
+        &self,
+        run: &Run,
+        limit: Option<Duration>,
+        poll: impl FnMut() -> Option<()>,
+    ) -> Result<Wait<()>, gst::FlowError> {
+        // With the preroll lock held, nobody can have come and gone yet.
+        let unlocks = run.gate.unlocks();
+        wait_unlocked(self, || {
+            let waited = run.gate.wait_since(unlocks, limit, poll);
+            if waited == Wait::Flushing {
+                // Whoever called `unlock()` goes first.
+                run.gate.wait_until_open();
+            }
+            waited
+        })
+    }
+
     fn submit(&self, run: &Run, mut job: Job) -> Result<(), gst::FlowError> {
         loop {
             job = match run.worker.submit(job) {
@@ -121,10 +143,8 @@ impl DsFrameCapture {
                     None => return Ok(()),
                 },
                 Overflow::Block => {
-                    let room = run.gate.wait(None, || run.worker.has_room().then_some(()));
-                    if room == Wait::Flushing
-                        && let Err(error) = self.obj().wait_preroll()
-                    {
+                    let room = || run.worker.has_room().then_some(());
+                    if let Err(error) = self.wait(run, None, room) {
                         job.ticket.settle(Fate::DroppedFlush);
                         return Err(error);
                     }
@@ -369,12 +389,18 @@ impl BaseSinkImpl for DsFrameCapture {
     }
 
     fn unlock(&self) -> Result<(), gst::ErrorMessage> {
+        let mut unlocks = lock(&self.unlocks);
+        *unlocks += 1;
         self.gate.set_flushing(true);
         Ok(())
     }
 
     fn unlock_stop(&self) -> Result<(), gst::ErrorMessage> {
-        self.gate.set_flushing(false);
+        let mut unlocks = lock(&self.unlocks);
+        *unlocks = unlocks.saturating_sub(1);
+        if *unlocks == 0 {
+            self.gate.set_flushing(false);
+        }
         Ok(())
     }
 
@@ -420,20 +446,18 @@ impl WaitEvent for DsFrameCapture {
         let deadline = Instant::now() + run.config.drain_timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match run
-                .gate
-                .wait(Some(left), || (run.worker.left() == 0).then_some(()))
-            {
+            let done = || (run.worker.left() == 0).then_some(());
+            match self.wait(&run, Some(left), done)? {
                 Wait::Ready(()) => break,
                 Wait::TimedOut => {
                     self.abandon(&run);
                     break;
                 }
-                Wait::Flushing => {
-                    self.obj().wait_preroll()?;
-                }
+                Wait::Flushing => (),
             }
         }
+        // Paused meanwhile, perhaps: EOS is for PLAYING.
+        parent_wait_event(self, event)?;
         run.worker.process().outlet.saved_summary();
         if run.worker.process().has_failed() {
             return Err(gst::FlowError::Error);

@@ -16,6 +16,7 @@ use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
+use tempfile::TempDir;
 
 /// Nothing here takes this long unless it hangs.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -158,6 +159,11 @@ pub fn files(folder: &Path) -> Vec<String> {
     walk(folder, folder, &mut found);
     found.sort();
     found
+}
+
+/// A path in a folder, as a property.
+pub fn at(folder: &TempDir, name: &str) -> String {
+    folder.path().join(name).to_str().unwrap().to_owned()
 }
 
 pub fn lines(path: &Path) -> Vec<serde_json::Value> {

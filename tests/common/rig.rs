@@ -123,6 +123,8 @@ impl Drop for Rig {
     fn drop(&mut self) {
         // A failed test is not to end in a complaint about the state.
         let _ = self.element.set_state(gst::State::Null);
+        // Messages keep the element that keeps the bus.
+        self.bus.set_flushing(true);
     }
 }
 

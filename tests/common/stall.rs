@@ -12,6 +12,10 @@ use std::thread::JoinHandle;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_getfl, fcntl_setfl, mknodat};
 use serde_json::Value;
+use tempfile::TempDir;
+
+use super::rig::Rig;
+use super::{at, until};
 
 pub struct Stall {
     pub path: PathBuf,
@@ -70,4 +74,23 @@ pub fn frames(log: &[Value]) -> Vec<u64> {
     log.iter()
         .map(|line| line["frame_number"].as_u64().unwrap())
         .collect()
+}
+
+/// Frame 0 is captured and stuck in the log; whatever comes now waits.
+pub fn stalled(folder: &TempDir, more: &[(&str, &str)]) -> (Rig, Stall) {
+    let stall = Stall::new(folder.path());
+    let location = at(folder, "%06d.raw");
+    let mut properties = vec![
+        ("location", location.as_str()),
+        ("log-location", stall.path.to_str().unwrap()),
+        ("interval", "1"),
+        ("workers", "1"),
+        ("overflow", "block"),
+    ];
+    properties.extend(more);
+    let rig = Rig::new(&properties);
+    rig.push(0).unwrap();
+    let first = folder.path().join("000000.raw");
+    until("the first frame is published", || first.exists());
+    (rig, stall)
 }

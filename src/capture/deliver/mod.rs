@@ -8,10 +8,8 @@ pub mod files;
 pub mod log;
 pub mod message;
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
-
-use rustix::io::Errno;
 
 use crate::codec::CodecError;
 use crate::fault::Fault;
@@ -36,8 +34,12 @@ pub enum DeliverError {
 impl From<&DeliverError> for Fault {
     fn from(error: &DeliverError) -> Self {
         match error {
+            // Not by number: an error that names a temporary file has none.
             DeliverError::Write { error: cause, .. }
-                if cause.raw_os_error() == Some(Errno::NOSPC.raw_os_error()) =>
+                if matches!(
+                    cause.kind(),
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+                ) =>
             {
                 Self::resource(gst::ResourceError::NoSpaceLeft, error)
             }

@@ -2,8 +2,8 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! `GstBaseSinkClass.wait_event`: called without the preroll lock when EOS (or another serialized
-//! event with a time) is due, and allowed to take its time. The bindings do not have it.
+//! `GstBaseSinkClass.wait_event`: called when EOS (or another serialized event with a time) comes,
+//! and allowed to take its time if `unlock()` ends its waits. The bindings do not have it.
 
 #![allow(unsafe_code)]
 
@@ -49,6 +49,54 @@ pub fn parent_wait_event<T: WaitEvent>(
     let flow = unsafe { wait_event(sink.to_glib_none().0, event.to_glib_none().0) };
     // SAFETY: any number is accepted; unknown ones become errors or custom codes.
     unsafe { try_from_glib(flow) }
+}
+
+/// Holds the preroll lock again when dropped.
+struct Unlocked<'a>(&'a gst_base::BaseSink);
+
+impl<'a> Unlocked<'a> {
+    fn new(sink: &'a gst_base::BaseSink) -> Self {
+        // SAFETY: the mutex lives as long as the sink; the caller's thread holds it.
+        unsafe { glib::ffi::g_mutex_unlock(preroll_lock(sink)) };
+        Self(sink)
+    }
+}
+
+impl Drop for Unlocked<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the mutex lives as long as the sink; this thread has let go of it.
+        unsafe { glib::ffi::g_mutex_lock(preroll_lock(self.0)) };
+    }
+}
+
+fn preroll_lock(sink: &gst_base::BaseSink) -> *mut glib::ffi::GMutex {
+    let sink: *mut GstBaseSink = sink.as_ptr();
+    // SAFETY: a field of a valid instance; no reference is made.
+    unsafe { &raw mut (*sink).preroll_lock }
+}
+
+/// Waits without the preroll lock, which `render()` and `wait_event()` are called with, so that the
+/// state can change meanwhile. What `unlock()` has ended may be waited for anew; `Flushing` is to
+/// be returned.
+///
+/// `gst_base_sink_wait_preroll()` would not do: when a sink is played and paused again at once, it
+/// returns in PAUSED, and who then waits with the lock held keeps it from the next state change,
+/// which calls no `unlock()` on its way up.
+pub fn wait_unlocked<T: WaitEvent, R>(
+    imp: &T,
+    wait: impl FnOnce() -> R,
+) -> Result<R, gst::FlowError> {
+    let sink = imp.obj();
+    let sink: &gst_base::BaseSink = sink.upcast_ref();
+    let unlocked = Unlocked::new(sink);
+    let result = wait();
+    drop(unlocked);
+    let base: *const GstBaseSink = sink.as_ptr();
+    // SAFETY: a valid instance; the field is protected by the preroll lock, which is held again.
+    if unsafe { (*base).flushing } != glib::ffi::GFALSE {
+        return Err(gst::FlowError::Flushing);
+    }
+    Ok(result)
 }
 
 unsafe extern "C" fn trampoline<T: WaitEvent>(
