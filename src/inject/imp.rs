@@ -89,21 +89,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Why there are no caps.
-enum Refusal {
-    /// `unlock()` ended a wait.
-    Flushing,
-    /// The bus knows already.
-    Posted,
-    Fault(Fault),
-}
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
 /// How sources speak to the bus.
 struct BusReport(glib::WeakRef<gst::Element>);
 
@@ -169,16 +154,21 @@ impl DsFrameInject {
         Ok(())
     }
 
-    /// Waits for the source, if there is none yet.
-    fn wait_for_source(&self, config: &Config, streaming: &mut Streaming) -> Result<(), Refusal> {
+    /// Waits for the source, if there is none yet. In `create()`, and not while negotiating: the
+    /// base class can only be told there that the wait was ended.
+    fn wait_for_source(
+        &self,
+        config: &Config,
+        streaming: &mut Streaming,
+    ) -> Result<(), gst::FlowError> {
         while let Some(opening) = &mut streaming.opening {
             match opening.wait(config.timeout) {
                 Wait::Ready(opened) => {
                     streaming.opening = None;
-                    let source = opened.map_err(|error| Fault::from(&error))?;
+                    let source = opened.map_err(|error| self.error(&error))?;
                     self.opened(config, streaming, source);
                 }
-                Wait::Flushing => return Err(Refusal::Flushing),
+                Wait::Flushing => return Err(gst::FlowError::Flushing),
                 Wait::TimedOut => match self.handle_timeout(config) {
                     // There is no frame to repeat: that goes on waiting.
                     Ok(()) => (),
@@ -186,7 +176,7 @@ impl DsFrameInject {
                         streaming.opening = None;
                         streaming.ended = true;
                     }
-                    Err(_) => return Err(Refusal::Posted),
+                    Err(error) => return Err(error),
                 },
             }
         }
@@ -273,13 +263,13 @@ impl DsFrameInject {
         Ok(chosen)
     }
 
-    fn negotiate_with_peer(&self) -> Result<(), Refusal> {
+    fn negotiate_with_peer(&self) -> Result<(), Fault> {
         let Some(config) = self.config() else {
-            return Err(Refusal::Flushing);
+            return Err(Fault::core(gst::CoreError::StateChange, "not started"));
         };
         let mut streaming = lock(&self.streaming);
-        self.wait_for_source(&config, &mut streaming)?;
         let Some(source) = &streaming.source else {
+            // `create()` waits for it, and negotiates then.
             return Ok(());
         };
         let facts = source.facts().clone();
@@ -763,21 +753,11 @@ impl BaseSrcImpl for DsFrameInject {
     }
 
     fn negotiate(&self) -> Result<(), gst::LoggableError> {
-        match self.negotiate_with_peer() {
-            Ok(()) => Ok(()),
-            Err(Refusal::Fault(fault)) => {
-                let text = fault.text().to_owned();
-                fault.post_error(self.obj().upcast_ref());
-                Err(gst::loggable_error!(CAT, "{text}"))
-            }
-            Err(Refusal::Posted) => Err(gst::loggable_error!(CAT, "no source")),
-            Err(Refusal::Flushing) => {
-                // No failure: without caps nothing is made, and the base class would report one
-                // where it unlocks without flushing (to pause, or to send EOS).
-                self.obj().src_pad().mark_reconfigure();
-                Ok(())
-            }
-        }
+        self.negotiate_with_peer().map_err(|fault| {
+            let text = fault.text().to_owned();
+            fault.post_error(self.obj().upcast_ref());
+            gst::loggable_error!(CAT, "{text}")
+        })
     }
 
     fn decide_allocation(
@@ -824,12 +804,15 @@ impl PushSrcImpl for DsFrameInject {
         let Some(config) = self.config() else {
             return Err(gst::FlowError::Flushing);
         };
-        // The wait for the source was ended, and what ended it is over.
-        let still_opening = lock(&self.streaming).opening.is_some();
-        if still_opening && !self.obj().negotiate() {
-            return Err(gst::FlowError::NotNegotiated);
-        }
         let mut streaming = lock(&self.streaming);
+        if streaming.opening.is_some() {
+            self.wait_for_source(&config, &mut streaming)?;
+            drop(streaming);
+            if !self.obj().negotiate() {
+                return Err(gst::FlowError::NotNegotiated);
+            }
+            streaming = lock(&self.streaming);
+        }
         self.produce(&config, &mut streaming)
             .map(CreateSuccess::NewBuffer)
     }

@@ -62,4 +62,26 @@ fn nothing_leaks() {
         "dsframeinject num-buffers=30 is-live=true framerate=200 pattern=objects ! \
          video/x-raw,width=160,height=90 ! videoconvert ! video/x-raw,format=NV12 ! fakesink",
     );
+
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    make_pictures(folder.path(), "%d.png", 10);
+    make_coded(
+        10,
+        "I420",
+        &format!("y4menc ! filesink location={}", at("clip.y4m")),
+    );
+    make_coded(
+        10,
+        "I420",
+        &format!("jpegenc ! avimux ! filesink location={}", at("clip.avi")),
+    );
+    for source in [
+        format!("location={}", at("%d.png")),
+        format!("location='{}' loop=true num-buffers=25", at("*.png")),
+        format!("location={}", at("clip.y4m")),
+        format!("uri=file://{} loop=true num-buffers=25", at("clip.avi")),
+    ] {
+        leaks(&format!("dsframeinject {source} ! fakesink"));
+    }
 }

@@ -7,9 +7,11 @@
 #[path = "../inject_common/mod.rs"]
 mod common;
 
+mod files;
 mod frames;
 mod lines;
 mod live;
+mod media;
 mod negotiation;
 mod nvmm;
 mod seeking;

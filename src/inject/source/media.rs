@@ -194,6 +194,25 @@ fn checked(mut options: MediaOptions) -> Result<MediaOptions, SourceError> {
     }
 }
 
+/// What can be told to be wrong with a URI before anything is opened.
+pub fn check(uri: &str) -> Result<(), SourceError> {
+    let what = check_uri(uri)?;
+    let Ok((path, None)) = glib::filename_from_uri(uri) else {
+        return Ok(());
+    };
+    match std::fs::metadata(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(SourceError::NotFound {
+            what,
+            reason: "there is no such file; check the path".into(),
+        }),
+        Err(error) => Err(SourceError::Open {
+            what,
+            reason: error.to_string(),
+        }),
+    }
+}
+
 /// How errors call the URI: without the user and password that it may carry.
 fn check_uri(uri: &str) -> Result<String, SourceError> {
     let is_scheme = |scheme: &str| {

@@ -223,6 +223,7 @@ impl Opening {
                 file::open(location, file::Options { declared, range }, &surroundings)
             }
             Origin::Uri(uri) => {
+                media::check(uri)?;
                 let options = media::MediaOptions {
                     start_time: config.start_time,
                     stop_time: config.stop_time,
