@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::codec;
-use crate::fault::Fault;
+use crate::fault::{SettingsError, bad};
 
 use super::enums::{Encoding, Mode, OnError, OnExists, Overflow, Subsampling};
 use super::name::Template;
@@ -75,20 +75,6 @@ impl Default for Settings {
     }
 }
 
-/// A property whose value cannot be worked with.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("property \"{property}\": {reason}")]
-pub struct SettingsError {
-    pub property: &'static str,
-    pub reason: String,
-}
-
-impl From<SettingsError> for Fault {
-    fn from(error: SettingsError) -> Self {
-        Self::resource(gst::ResourceError::Settings, error)
-    }
-}
-
 /// Where pictures go.
 #[derive(Debug, Clone)]
 pub struct Pictures {
@@ -118,13 +104,6 @@ pub struct Config {
 
 /// Pictures by the second would fill a disk unasked.
 const AUTO_INTERVAL: u64 = 30;
-
-fn bad<T>(property: &'static str, reason: impl Into<String>) -> Result<T, SettingsError> {
-    Err(SettingsError {
-        property,
-        reason: reason.into(),
-    })
-}
 
 impl TryFrom<&Settings> for Config {
     type Error = SettingsError;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gst_video::VideoFormat;
 
-use crate::fault::Fault;
+use crate::fault::{SettingsError, bad};
 use crate::frame::{FORMATS, SYSTEM_FORMATS};
 use crate::mem::sys::generation::Generation;
 
@@ -81,20 +81,6 @@ impl Default for Settings {
     }
 }
 
-/// A property whose value cannot be worked with.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("property \"{property}\": {reason}")]
-pub struct SettingsError {
-    pub property: &'static str,
-    pub reason: String,
-}
-
-impl From<SettingsError> for Fault {
-    fn from(error: SettingsError) -> Self {
-        Self::resource(gst::ResourceError::Settings, error)
-    }
-}
-
 /// Where the frames come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -147,13 +133,6 @@ pub struct Config {
     pub timeout: Option<Duration>,
     pub on_timeout: OnTimeout,
     pub prefetch: usize,
-}
-
-fn bad<T>(property: &'static str, reason: impl Into<String>) -> Result<T, SettingsError> {
-    Err(SettingsError {
-        property,
-        reason: reason.into(),
-    })
 }
 
 impl TryFrom<&Settings> for Config {
