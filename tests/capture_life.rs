@@ -291,7 +291,7 @@ fn pausing_while_eos_drains_loses_nothing() {
     let folder = tempdir().unwrap();
     let (rig, stall) = stalled(&folder, &[]);
     rig.push_all(1..6);
-    let eos = sending(&rig, gst::event::Eos::new().into());
+    let eos = sending(&rig, gst::event::Eos::new());
     pause_and_play(&rig);
     assert!(!eos.is_finished());
     assert!(!rig.messages().eos());
@@ -335,7 +335,7 @@ fn a_flush_ends_the_drain() {
     let folder = tempdir().unwrap();
     let (rig, stall) = stalled(&folder, &[]);
     rig.push_all(1..3);
-    let eos = sending(&rig, gst::event::Eos::new().into());
+    let eos = sending(&rig, gst::event::Eos::new());
     quickly("flushing", || {
         assert!(rig.pad.push_event(gst::event::FlushStart::new()));
         eos.join().unwrap();
@@ -406,7 +406,7 @@ fn an_empty_stream_ends() {
     rig.pad.set_active(true).unwrap();
     set(&rig, gst::State::Paused);
     assert!(rig.pad.push_event(gst::event::StreamStart::new("test")));
-    let eos = sending(&rig, gst::event::Eos::new().into());
+    let eos = sending(&rig, gst::event::Eos::new());
     assert!(!rig.messages().eos());
     set(&rig, gst::State::Playing);
     assert!(common::wait_for_end(&rig.bus).eos());
