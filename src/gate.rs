@@ -48,9 +48,10 @@ impl Gate {
         self.lock().flushing
     }
 
-    /// For [`Gate::wait_since`].
+    /// For [`Gate::wait_since`]. An `unlock()` that is yet to be taken back is still to come.
     pub fn unlocks(&self) -> u64 {
-        self.lock().unlocks
+        let state = self.lock();
+        state.unlocks - u64::from(state.flushing)
     }
 
     /// Waits until `unlock()` has been taken back.
@@ -155,6 +156,11 @@ mod tests {
         assert_eq!(gate.wait_since(before, None, || None::<()>), Wait::Flushing);
         let ready = gate.wait_since(gate.unlocks(), None, || Some(1));
         assert_eq!(ready, Wait::Ready(1));
+        // Nor one that came before and was taken back in between.
+        gate.set_flushing(true);
+        let before = gate.unlocks();
+        gate.set_flushing(false);
+        assert_eq!(gate.wait_since(before, None, || None::<()>), Wait::Flushing);
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl DsFrameCapture {
         limit: Option<Duration>,
         poll: impl FnMut() -> Option<()>,
     ) -> Result<Wait<()>, gst::FlowError> {
-        // With the preroll lock held, nobody can have come and gone yet.
+        // Asked with the preroll lock held: whoever calls `unlock()` takes it back with the lock.
         let unlocks = run.gate.unlocks();
         wait_unlocked(self, || {
             let waited = run.gate.wait_since(unlocks, limit, poll);
