@@ -204,7 +204,8 @@ fn a_bad_picture_is_treated_as_on_error_says() {
         assert!(faults.len() == 1 && !faults[0].is_error, "{faults:?}");
 
         let pipeline = from(&location, "");
-        pipeline.go(gst::State::Playing);
+        // The error may come before it is reached.
+        pipeline.try_state(gst::State::Playing);
         pipeline.error().check(gst::StreamError::Decode, &[bad]);
         assert_eq!(numbers(&pipeline.frames()), [0, 1, 2]);
     }
@@ -362,8 +363,8 @@ fn a_fifo_without_a_writer_holds_nothing_up() {
 fn a_fifo_that_starves_is_treated_as_on_timeout_says() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = make_fifo(folder.path());
-    let words = ["\"timeout\"", "50 ms"];
-    let timeout = "timeout=50000000";
+    let words = ["\"timeout\"", "300 ms"];
+    let timeout = "timeout=300000000";
 
     {
         let pipeline = from(&fifo, timeout);
@@ -395,13 +396,17 @@ fn a_fifo_that_starves_is_treated_as_on_timeout_says() {
         let frame = (data.len() - data.iter().position(|b| *b == b'\n').unwrap() - 1) / 5;
         writer.write_all(&data[..data.len() - 2 * frame]).unwrap();
         if policy == "repeat" {
-            let mut frames = pipeline.take(6);
-            assert_eq!(numbers(&frames), [0, 1, 2, 2, 2, 2]);
+            let mut frames = Vec::new();
+            while pipeline.stat("repeated") < 3 {
+                frames.extend(pipeline.take(1));
+            }
             writer.write_all(&data[data.len() - 2 * frame..]).unwrap();
             drop(writer);
             frames.extend(pipeline.frames());
-            let seen = numbers(&frames);
-            assert_eq!(seen[seen.len() - 2..], [3, 4]);
+            let mut seen = numbers(&frames);
+            assert!(seen.is_sorted());
+            seen.dedup();
+            assert_eq!(seen, [0, 1, 2, 3, 4]);
             check_time(&frames, 0, 25);
             assert_eq!(pipeline.stat("repeated") as usize, frames.len() - 5);
             assert!(pipeline.stat("timeouts") >= 3);

@@ -147,7 +147,7 @@ pub(super) mod tests {
             canceller.cancel();
             let (error, end, again) = reader.join().unwrap();
             assert!(was_cancelled(&error) && was_cancelled(&again));
-            assert!(end - start < Duration::from_millis(100));
+            assert!(end - start < Duration::from_secs(2));
         }
     }
 }

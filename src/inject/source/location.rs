@@ -398,7 +398,7 @@ mod tests {
         ] {
             let error = Pattern::parse(bad).unwrap_err().to_string();
             assert!(
-                error.starts_with("location: ") && error.contains(bad),
+                error.starts_with("property \"location\": ") && error.contains(bad),
                 "{error}"
             );
         }
