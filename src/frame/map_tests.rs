@@ -73,15 +73,21 @@ fn a_plain_buffer_is_mapped_in_place() {
 
 #[test]
 fn strides_and_offsets_of_the_meta_count() {
-    let data = bytes(1000);
-    let mut frame = frame(VideoFormat::I420, 10, 6, buffer(&[&data]));
-    add_meta(&mut frame, (10, 6), &[500, 17, 200], &[40, 13, 9]);
-    assert_eq!(
-        pixels(&frame),
-        expected(&data, &frame, &[500, 17, 200], &[40, 13, 9])
-    );
-    let mapped = frame.map().unwrap();
-    assert_eq!(mapped.buffer().as_ptr(), frame.buffer.as_ptr());
+    // What the converter cannot read in place is copied.
+    for (offsets, strides, in_place) in [
+        ([500, 16, 200], [40, 12, 8], true),
+        ([500, 17, 200], [40, 12, 8], false),
+        ([500, 16, 200], [40, 13, 9], false),
+    ] {
+        let data = bytes(1000);
+        let mut frame = frame(VideoFormat::I420, 10, 6, buffer(&[&data]));
+        add_meta(&mut frame, (10, 6), &offsets, &strides);
+        let strides = strides.map(|stride| stride as usize);
+        assert_eq!(pixels(&frame), expected(&data, &frame, &offsets, &strides));
+        let mapped = frame.map().unwrap();
+        let same = mapped.buffer().as_ptr() == frame.buffer.as_ptr();
+        assert_eq!(same, in_place);
+    }
 }
 
 #[test]
