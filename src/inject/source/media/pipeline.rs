@@ -19,6 +19,8 @@ use crate::inject::source::{Report, SourceError, Surroundings};
 /// Decoded pictures that wait in the inner pipeline.
 const QUEUED: u32 = 2;
 /// How long a state change may take when it is to end at once.
+/// Ways down to NULL that may fail.
+const CLOSE_TRIES: u32 = 5;
 const STUCK: Duration = Duration::from_millis(400);
 /// An error overtakes the data before it. This long without a picture, and none will come.
 pub const SILENCE: Duration = Duration::from_millis(700);
@@ -468,7 +470,13 @@ impl Drop for Inner {
                     // A panic there is no reason to leave the pipeline running.
                     let _ = opener.join();
                 }
-                let _ = pipeline.set_state(gst::State::Null);
+                // While a child's own state change is failing, the way down can fail with it; once
+                // that is over, it succeeds.
+                for _ in 0..CLOSE_TRIES {
+                    if pipeline.set_state(gst::State::Null).is_ok() {
+                        break;
+                    }
+                }
                 if let Some(bus) = pipeline.bus() {
                     bus.unset_sync_handler();
                 }
