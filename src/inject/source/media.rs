@@ -201,6 +201,10 @@ pub fn check(uri: &str) -> Result<(), SourceError> {
         return Ok(());
     };
     match std::fs::metadata(path) {
+        Ok(found) if found.is_file() && found.len() == 0 => Err(SourceError::BadStream {
+            what,
+            reason: "the file is empty (0 bytes)".into(),
+        }),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(SourceError::NotFound {
             what,
