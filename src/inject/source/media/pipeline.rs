@@ -18,9 +18,9 @@ use crate::inject::source::{Report, SourceError, Surroundings};
 
 /// Decoded pictures that wait in the inner pipeline.
 const QUEUED: u32 = 2;
-/// How long a state change may take when it is to end at once.
 /// Ways down to NULL that may fail.
 const CLOSE_TRIES: u32 = 5;
+/// How long a state change may take when it is to end at once.
 const STUCK: Duration = Duration::from_millis(400);
 /// An error overtakes the data before it. This long without a picture, and none will come.
 pub const SILENCE: Duration = Duration::from_millis(700);
