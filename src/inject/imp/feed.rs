@@ -1,0 +1,245 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! From what a source fetches to the buffer that is pushed: bad frames, time-outs, repetition,
+//! timestamps and pacing.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use gst_base::prelude::*;
+
+use crate::fault::Fault;
+use crate::meta::roi;
+
+use super::{DsFrameInject, Streaming, lock};
+use crate::inject::config::Config;
+use crate::inject::enums::{OnError, OnTimeout};
+use crate::inject::output::{Code, OutputError};
+use crate::inject::source::{Fetched, Next, SourceError};
+
+impl DsFrameInject {
+    /// The next buffer, at its time if live.
+    pub(super) fn produce(
+        &self,
+        config: &Config,
+        streaming: &mut Streaming,
+    ) -> Result<gst::Buffer, gst::FlowError> {
+        if let Some(fetched) = streaming.fetched.take() {
+            return self.finish(config, streaming, fetched);
+        }
+        loop {
+            let Some(source) = &mut streaming.source else {
+                return Err(if streaming.ended {
+                    gst::FlowError::Eos
+                } else {
+                    gst::FlowError::Flushing
+                });
+            };
+            let begun = Instant::now();
+            let next = source.next(config.timeout);
+            self.stats().add_waiting(begun.elapsed());
+            let next = match next {
+                Ok(next) => next,
+                Err(error) => {
+                    self.handle_bad(config, &error)?;
+                    // Keeps its place in time, so that what follows does not move.
+                    streaming.frame += 1;
+                    streaming.discont = true;
+                    continue;
+                }
+            };
+            match next {
+                Next::Frame(fetched) => return self.finish(config, streaming, fetched),
+                Next::End => return Err(gst::FlowError::Eos),
+                Next::Flushing => return Err(gst::FlowError::Flushing),
+                Next::TimedOut => {
+                    self.handle_timeout(config)?;
+                    if let Some(again) = self.repeat(config, streaming)? {
+                        return Ok(again);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ok: go on with the next frame.
+    fn handle_bad(&self, config: &Config, error: &SourceError) -> Result<(), gst::FlowError> {
+        if config.on_error == OnError::Fail {
+            return Err(self.error(error));
+        }
+        Fault::from(error).post_warning(self.obj().upcast_ref());
+        self.stats().skipped.fetch_add(1, Ordering::Relaxed);
+        if config.on_error == OnError::Skip && error.is_one_frame() {
+            return Ok(());
+        }
+        Err(gst::FlowError::Eos)
+    }
+
+    /// Ok: push the last frame again.
+    pub(super) fn handle_timeout(&self, config: &Config) -> Result<(), gst::FlowError> {
+        self.stats().timeouts.fetch_add(1, Ordering::Relaxed);
+        let fault = Fault::resource(
+            gst::ResourceError::Read,
+            format!(
+                "no frame came within {} ms (property \"timeout\")",
+                config.timeout.unwrap_or_default().as_millis()
+            ),
+        );
+        match config.on_timeout {
+            OnTimeout::Fail => Err(self.error(fault)),
+            OnTimeout::Eos => {
+                fault.post_warning(self.obj().upcast_ref());
+                Err(gst::FlowError::Eos)
+            }
+            OnTimeout::Repeat => Ok(()),
+        }
+    }
+
+    /// The last frame again, at the next time. `None` before the first.
+    fn repeat(
+        &self,
+        config: &Config,
+        streaming: &mut Streaming,
+    ) -> Result<Option<gst::Buffer>, gst::FlowError> {
+        let Some(mut again) = streaming.last.clone() else {
+            return Ok(None);
+        };
+        let facts = streaming.source.as_ref().map(|source| source.facts());
+        let own = facts
+            .filter(|facts| facts.own_timestamps)
+            .and_then(|_| Some(again.pts()? + again.duration()?));
+        if !self.pace(config, streaming, own) {
+            return Err(gst::FlowError::Flushing);
+        }
+        self.stats().repeated.fetch_add(1, Ordering::Relaxed);
+        self.stamp(streaming, again.make_mut(), own, None);
+        streaming.last = Some(again.clone());
+        self.count(&again);
+        Ok(Some(again))
+    }
+
+    fn finish(
+        &self,
+        config: &Config,
+        streaming: &mut Streaming,
+        fetched: Fetched,
+    ) -> Result<gst::Buffer, gst::FlowError> {
+        // Paced before it is made: what `unlock()` interrupts is made for the caps that hold then.
+        if !self.pace(config, streaming, fetched.pts) {
+            streaming.fetched = Some(fetched);
+            return Err(gst::FlowError::Flushing);
+        }
+        let Some(output) = &mut streaming.output else {
+            return Err(gst::FlowError::NotNegotiated);
+        };
+        let code = config.frame_code.map(|stream| Code {
+            stream,
+            frame: streaming.frame as u32,
+        });
+        let mut buffer = match output.make(&fetched.picture, code) {
+            Ok(buffer) => buffer,
+            Err(OutputError::Flushing) => {
+                streaming.fetched = Some(fetched);
+                return Err(gst::FlowError::Flushing);
+            }
+            Err(error) => {
+                return Err(self.error(Fault::resource(gst::ResourceError::Failed, error)));
+            }
+        };
+        let Fetched {
+            picture,
+            pts,
+            duration,
+            detections,
+        } = fetched;
+        // Its frame may be the very buffer, which is then ours alone and need not be copied.
+        drop(picture);
+        let writable = buffer.make_mut();
+        for detection in &detections {
+            roi::attach(writable, detection);
+        }
+        self.stamp(streaming, writable, pts, duration);
+        if config.on_timeout == OnTimeout::Repeat && config.timeout.is_some() {
+            streaming.last = Some(buffer.clone());
+        }
+        self.count(&buffer);
+        Ok(buffer)
+    }
+
+    fn count(&self, buffer: &gst::BufferRef) {
+        let stats = self.stats();
+        stats.frames.fetch_add(1, Ordering::Relaxed);
+        stats
+            .bytes
+            .fetch_add(buffer.size() as u64, Ordering::Relaxed);
+    }
+
+    /// Whether frames come by another clock, when they come.
+    pub(super) fn arrives(&self) -> bool {
+        lock(&self.shown).facts.as_ref().is_some_and(|f| f.live)
+    }
+
+    /// Gives a buffer its number, its time and its flags.
+    fn stamp(
+        &self,
+        streaming: &mut Streaming,
+        buffer: &mut gst::BufferRef,
+        own_pts: Option<gst::ClockTime>,
+        own_duration: Option<gst::ClockTime>,
+    ) {
+        let frame = streaming.frame;
+        streaming.frame += 1;
+        let timeline = streaming.timeline();
+        let counted = timeline.pts(frame);
+        let pts = if self.arrives() {
+            // From another clock: what counts is when it came.
+            self.obj().current_running_time().or(own_pts)
+        } else if own_pts.is_some() {
+            own_pts
+        } else if self.obj().does_timestamp() {
+            // The base class stamps what has no time.
+            None
+        } else {
+            Some(counted)
+        };
+        buffer.set_pts(pts);
+        buffer.set_dts(gst::ClockTime::NONE);
+        buffer.set_duration(own_duration.or_else(|| timeline.duration(frame)));
+        buffer.set_offset(frame);
+        buffer.set_offset_end(frame + 1);
+        if std::mem::take(&mut streaming.discont) {
+            buffer.set_flags(gst::BufferFlags::DISCONT);
+        } else {
+            buffer.unset_flags(gst::BufferFlags::DISCONT);
+        }
+    }
+
+    /// Waits for the time of the next frame, if live. False if `unlock()` ended that.
+    fn pace(
+        &self,
+        config: &Config,
+        streaming: &Streaming,
+        own_pts: Option<gst::ClockTime>,
+    ) -> bool {
+        let obj = self.obj();
+        let paced = config.is_live && !self.arrives();
+        let (true, Some(clock), Some(base)) = (paced, obj.clock(), obj.base_time()) else {
+            return true;
+        };
+        let pts = own_pts.unwrap_or_else(|| streaming.timeline().pts(streaming.frame));
+        let segment = obj.segment();
+        let running = segment
+            .downcast_ref::<gst::ClockTime>()
+            .and_then(|segment| segment.to_running_time(pts));
+        match running {
+            Some(running) => self
+                .pace
+                .wait(&self.gate, &clock, base.saturating_add(running)),
+            None => true,
+        }
+    }
+}
