@@ -5,7 +5,7 @@
 //! What goes wrong, as the bus says it: a text for people and one of GStreamer's error domains.
 
 use gst::prelude::*;
-use gst::{CoreError, ErrorMessage, LibraryError, MessageErrorDomain, ResourceError, StreamError};
+use gst::{CoreError, LibraryError, MessageErrorDomain, ResourceError, StreamError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Domain {
@@ -54,8 +54,26 @@ impl Fault {
         &self.text
     }
 
-    pub fn post_error(self, element: &gst::Element) {
-        element.post_error_message(self.into());
+    pub fn post_error(&self, element: &gst::Element) {
+        fn error(
+            code: impl MessageErrorDomain,
+            text: &str,
+            element: &gst::Element,
+        ) -> gst::Message {
+            gst::message::Error::builder(code, text)
+                .src(element)
+                .build()
+        }
+        let text = &self.text;
+        gst::error!(gst::CAT_RUST, obj = element, "{text}");
+        let message = match self.domain {
+            Domain::Core(code) => error(code, text, element),
+            Domain::Library(code) => error(code, text, element),
+            Domain::Resource(code) => error(code, text, element),
+            Domain::Stream(code) => error(code, text, element),
+        };
+        // Without a bus there is nobody to tell.
+        let _ = element.post_message(message);
     }
 
     pub fn post_warning(&self, element: &gst::Element) {
@@ -78,17 +96,5 @@ impl Fault {
         };
         // Without a bus there is nobody to tell.
         let _ = element.post_message(message);
-    }
-}
-
-impl From<Fault> for ErrorMessage {
-    fn from(fault: Fault) -> Self {
-        let text = &fault.text;
-        match fault.domain {
-            Domain::Core(code) => gst::error_msg!(code, ("{text}")),
-            Domain::Library(code) => gst::error_msg!(code, ("{text}")),
-            Domain::Resource(code) => gst::error_msg!(code, ("{text}")),
-            Domain::Stream(code) => gst::error_msg!(code, ("{text}")),
-        }
     }
 }

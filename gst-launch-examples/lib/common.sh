@@ -11,7 +11,7 @@ mkdir -p "$out"
 if [[ -e target/release/libgstdsframe.so ]]; then
     export GST_PLUGIN_PATH=$PWD/target/release${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}
 fi
-if ! gst-inspect-1.0 --exists dsframeinject; then
+if ! gst-inspect-1.0 dsframeinject >/dev/null 2>&1; then
     echo "The plugin is not built yet: run ./gst-launch-examples/quickstart.sh first." >&2
     exit 1
 fi

@@ -19,6 +19,30 @@ pub mod snapshot;
 pub mod stats;
 pub mod worker;
 
+/**
+ * SECTION:element-dsframecapture
+ *
+ * Captures frames of a pipeline as pictures, log lines and messages, without holding it up: it
+ * decides on each frame, takes what is selected, and leaves encoding and writing to threads behind
+ * a bounded queue. Takes system memory and NVMM surfaces that the host can read.
+ *
+ * ## Every 30th frame as a JPEG, with a log line each
+ * ``` bash
+ * gst-launch-1.0 dsframeinject num-buffers=300 ! dsframecapture interval=30 location=out/frame_%06d.jpg log-location=out/log.jsonl
+ * ```
+ *
+ * ## The first frame, and no more
+ * ``` bash
+ * gst-launch-1.0 dsframeinject ! dsframecapture max-captures=1 eos-after-max=true location=first.png
+ * ```
+ *
+ * ## Mean, deviation and sharpness of each frame, without pictures
+ * ``` bash
+ * gst-launch-1.0 dsframeinject num-buffers=100 ! dsframecapture statistics=true log-location=analysis.jsonl
+ * ```
+ *
+ * Since: 0.1
+ */
 use std::sync::LazyLock;
 
 use glib::prelude::*;

@@ -8,6 +8,7 @@ pub mod jpeg;
 pub mod npy;
 pub mod png;
 pub mod scale;
+pub mod y4m;
 
 use std::path::Path;
 

@@ -20,7 +20,14 @@ pub struct Converter {
     from: VideoInfo,
     to: VideoInfo,
     inner: gst_video::VideoConverter,
+    /// Set if every frame needs a converter of its own.
+    single: Option<(VideoInfo, VideoConverterConfig)>,
 }
+
+/// GStreamer's converter forgets the lines of the frame before when it goes back to the first line.
+/// Where so few rows are all in use at once that it never leaves them (4 of them; more for fields),
+/// it shows them again in the next frame.
+const FEW_ROWS: i32 = 16;
 
 impl std::fmt::Debug for Converter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -47,19 +54,30 @@ impl Converter {
             to: describe(to),
         };
         let mut config = VideoConverterConfig::new();
+        let mut rows = from.height().min(to.height()) as i32;
         if add_borders {
             let (x, y, width, height) = centred(from, to);
+            rows = rows.min(height);
             config.set_dest_x(x);
             config.set_dest_y(y);
             config.set_dest_width(Some(width));
             config.set_dest_height(Some(height));
             config.set_fill_border(true);
         }
-        let inner = gst_video::VideoConverter::new(from, to, Some(config)).map_err(fail)?;
+        // GStreamer's converter wants rate and field mode to be alike, as it converts neither; they
+        // are no matter of pixels.
+        let alike = VideoInfo::builder_from_info(from)
+            .fps(to.fps())
+            .interlace_mode(to.interlace_mode())
+            .build()
+            .map_err(fail)?;
+        let single = (rows <= FEW_ROWS).then(|| (alike.clone(), config.clone()));
+        let inner = gst_video::VideoConverter::new(&alike, to, Some(config)).map_err(fail)?;
         Ok(Self {
             from: from.clone(),
             to: to.clone(),
             inner,
+            single,
         })
     }
 
@@ -72,7 +90,10 @@ impl Converter {
     }
 
     pub fn convert(&self, from: &VideoFrame<Readable>, to: &mut VideoFrame<Writable>) {
-        self.inner.frame(from, to);
+        let single = self.single.clone().and_then(|(from, config)| {
+            gst_video::VideoConverter::new(&from, &self.to, Some(config)).ok()
+        });
+        single.as_ref().unwrap_or(&self.inner).frame(from, to);
     }
 }
 
@@ -118,6 +139,7 @@ fn scaled(value: u64, num: u64, den: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::View;
     use gst_video::VideoFormat;
 
     fn info(width: u32, height: u32) -> VideoInfo {
@@ -139,5 +161,67 @@ mod tests {
         );
         assert_eq!(centred(&info(100, 100), &info(100, 100)), (0, 0, 100, 100));
         assert_eq!(centred(&info(8000, 1), &info(10, 10)), (0, 4, 10, 1));
+    }
+
+    fn flat(info: &VideoInfo, value: u8) -> VideoFrame<Writable> {
+        let mut frame = crate::frame::HostPool::new(info)
+            .unwrap()
+            .acquire()
+            .unwrap();
+        for plane in 0..info.n_planes() {
+            frame.plane_data_mut(plane).unwrap().fill(value);
+        }
+        frame
+    }
+
+    #[test]
+    fn nothing_of_the_frame_before_is_left() {
+        gst::init().unwrap();
+        let heights = [1, 2, 3, 4, 5, 6, 8, 9, 12, 16, 17, 24, 32, 48, 64, 96];
+        let formats = [
+            VideoFormat::Rgb,
+            VideoFormat::I420,
+            VideoFormat::Nv12,
+            VideoFormat::Gray8,
+        ];
+        for (a, b) in formats
+            .iter()
+            .flat_map(|a| formats.iter().map(move |b| (*a, *b)))
+        {
+            for (h, to_h) in heights
+                .iter()
+                .flat_map(|h| heights.iter().map(move |t| (*h, *t)))
+            {
+                for borders in [false, true] {
+                    let make =
+                        |format, height| VideoInfo::builder(format, 24, height).build().unwrap();
+                    let (from, to) = (make(a, h), make(b, to_h));
+                    let used = Converter::new(&from, &to, borders).unwrap();
+                    let run = |converter: &Converter, value| {
+                        let buffer = crate::frame::Frame::from(flat(&from, value)).buffer;
+                        let frame = VideoFrame::from_buffer_readable(buffer, &from).unwrap();
+                        let mut out = flat(&to, 0);
+                        converter.convert(&frame, &mut out);
+                        let mut pixels = Vec::new();
+                        View::of_frame(&out).unwrap().append_tight(&mut pixels);
+                        pixels
+                    };
+                    run(&used, 30);
+                    let fresh = Converter::new(&from, &to, borders).unwrap();
+                    let equal = run(&used, 200) == run(&fresh, 200);
+                    assert!(equal, "{a} {h} -> {b} {to_h}, borders {borders}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rates_do_not_matter() {
+        gst::init().unwrap();
+        let slow = VideoInfo::builder(VideoFormat::I420, 8, 8)
+            .fps(gst::Fraction::new(1, 1))
+            .build()
+            .unwrap();
+        assert!(Converter::new(&slow, &info(16, 16), false).is_ok());
     }
 }

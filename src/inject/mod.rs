@@ -19,6 +19,29 @@ pub mod source;
 pub mod stats;
 mod timeline;
 
+/**
+ * SECTION:element-dsframeinject
+ *
+ * Makes frames from patterns, pictures, raw, y4m and npy streams or any media, in system memory or
+ * as NVMM surfaces in host memory.
+ *
+ * ## A moving gradient
+ * ``` bash
+ * gst-launch-1.0 dsframeinject num-buffers=300 ! videoconvert ! autovideosink
+ * ```
+ *
+ * ## A folder of pictures, five a second
+ * ``` bash
+ * gst-launch-1.0 dsframeinject location='photos/%03d.png' width=640 height=480 framerate=5/1 ! videoconvert ! autovideosink
+ * ```
+ *
+ * ## Two frames of each second of a clip, as NVMM
+ * ``` bash
+ * gst-launch-1.0 dsframeinject uri=file:///clip.mp4 sample-interval=500000000 device=gpu nvbuf-memory-type=nvbuf-mem-system ! 'video/x-raw(memory:NVMM),format=RGB' ! dsframecapture interval=1 location=out/%05d.npy
+ * ```
+ *
+ * Since: 0.1
+ */
 use std::sync::LazyLock;
 
 use glib::prelude::*;

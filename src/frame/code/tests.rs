@@ -109,7 +109,7 @@ fn the_code_survives_scaling() {
             for id in [IDS[3], IDS[4]] {
                 for (to_width, to_height) in [
                     (width / 2, height / 2),
-                    (width * 2 / 3 + 1, height * 3 / 4 | 1),
+                    (width * 2 / 3 + 1, (height * 3 / 4) | 1),
                     (width + 77, height + 31),
                 ] {
                     let frame = coded(format, width as usize, height as usize, id);

@@ -4,7 +4,19 @@
 
 //! Where frames come from.
 
+pub mod ahead;
+pub mod file;
+pub mod fit;
+pub mod images;
+pub mod index;
+pub mod input;
+pub mod layout;
+pub mod location;
+pub mod media;
 pub mod pattern;
+pub mod stream;
+#[cfg(test)]
+pub mod testing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -182,7 +194,16 @@ pub fn open(config: &Config, surroundings: Surroundings) -> Result<Box<dyn Sourc
     match &config.origin {
         Origin::Pattern(pattern) => Ok(pattern::PatternSource::open(*pattern, surroundings)),
         Origin::Location(location) => Err(SourceError::Internal(location.clone())),
-        Origin::Uri(uri) => Err(SourceError::Internal(uri.clone())),
+        Origin::Uri(uri) => {
+            let options = media::MediaOptions {
+                start_time: config.start_time,
+                stop_time: config.stop_time,
+                sample_interval: config.sample_interval,
+                key_frames_only: config.key_frames_only,
+                ..Default::default()
+            };
+            media::Media::open(uri, options, surroundings)
+        }
     }
 }
 

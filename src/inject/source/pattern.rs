@@ -20,7 +20,7 @@ use std::time::Duration;
 use super::{
     Facts, Fetched, Next, Paint, Picture, Rate, Source, SourceError, Surroundings, Target,
 };
-use crate::frame::{lanes, plane_sizes};
+use crate::frame::{FORMATS, PlaneSize, SYSTEM_FORMATS, lanes, plane_sizes};
 use crate::meta::Detection;
 use gradient::Gradient;
 use noise::Noise;
@@ -66,7 +66,7 @@ pub enum Pattern {
 struct Canvas {
     width: usize,
     height: usize,
-    planes: Vec<(crate::frame::PlaneSize, &'static lanes::Lanes)>,
+    planes: Vec<(PlaneSize, &'static lanes::Lanes)>,
 }
 
 impl Canvas {
@@ -144,10 +144,11 @@ impl Source for PatternSource {
     }
 
     fn set_target(&mut self, target: &Target) -> Result<(), SourceError> {
-        if lanes::lanes(target.info.format()).is_empty() {
+        let format = target.info.format();
+        if !FORMATS.contains(&format) && !SYSTEM_FORMATS.contains(&format) {
             return Err(SourceError::Settings {
                 property: "format",
-                reason: format!("patterns are not drawn as {}", target.info.format()),
+                reason: format!("patterns are not drawn as {format}"),
             });
         }
         self.drawing = Some(Drawing::new(self.pattern, target));

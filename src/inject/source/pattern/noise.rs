@@ -64,13 +64,9 @@ fn random_row(number: u64, y: usize, pixels: &mut [u32]) {
     }
 }
 
-/// Red and blue of a pixel or a sum of some, side by side.
-fn red_blue(pixel: u32) -> u32 {
-    pixel & 0x00ff_00ff
-}
-
-fn green(pixel: u32) -> u32 {
-    (pixel >> 8) & 0xff
+/// A pixel with 10 bits for each channel, so that four can be added up at once.
+fn spread(pixel: u32) -> u32 {
+    (pixel & 0xff) | (pixel & 0xff00) << 2 | (pixel & 0x00ff_0000) << 4
 }
 
 /// One byte from the sum of some pixels' channels.
@@ -92,10 +88,10 @@ impl Mix {
         }
     }
 
-    fn of(&self, red_blue: u32, green: u32) -> u8 {
-        // All of it fits i32, which the oldest vector units convert from.
+    fn of(&self, spread: u32) -> u8 {
+        // Vector units convert i32, and the oldest nothing else.
         let [red, green, blue] =
-            [red_blue & 0xffff, green, red_blue >> 16].map(|sum| sum as i32 as f32);
+            [spread, spread >> 10, spread >> 20].map(|channel| (channel & 0x3ff) as i32 as f32);
         let sum = red * self.red + green * self.green + blue * self.blue + self.offset;
         let saturated = if sum < 255.0 { sum } else { 255.0 };
         (saturated + ROUNDER).to_bits() as u8
@@ -122,9 +118,8 @@ struct Mixer {
     chroma: [Mix; 2],
     luma_row: Vec<u8>,
     chroma_rows: [Vec<u8>; 2],
-    /// Red and blue, green; of a pixel and the one below, and of pairs of these.
-    sums: Vec<[u32; 2]>,
-    pair_sums: Vec<[u32; 2]>,
+    sums: Vec<u32>,
+    pair_sums: Vec<u32>,
 }
 
 impl Mixer {
@@ -135,38 +130,47 @@ impl Mixer {
             chroma: [Lane::Cb, Lane::Cr].map(|lane| Mix::new(colours.weights(lane), 4)),
             luma_row: vec![0; width],
             chroma_rows: [vec![0; width / 2], vec![0; width / 2]],
-            sums: vec![[0; 2]; width],
-            pair_sums: vec![[0; 2]; width / 2],
+            sums: vec![0; width],
+            pair_sums: vec![0; width / 2],
         }
     }
 
     fn mix_luma(&mut self, pixels: &[u32]) {
         for (out, pixel) in self.luma_row.iter_mut().zip(pixels) {
-            *out = self.luma.of(red_blue(*pixel), green(*pixel));
+            *out = self.luma.of(spread(*pixel));
         }
     }
 
-    /// Adds up pairs of pixels, in loops that compile to vector code each.
-    fn add_up(&mut self, above: &[u32], below: &[u32]) {
-        for (out, (a, b)) in self.sums.iter_mut().zip(above.iter().zip(below)) {
-            *out = [red_blue(*a) + red_blue(*b), green(*a) + green(*b)];
+    /// Adds up pixels with those below and then in pairs, in loops that compile to vector code.
+    fn add_up(&mut self, above: &[u32], below: Option<&[u32]>) {
+        match below {
+            Some(below) => {
+                for (out, (above, below)) in self.sums.iter_mut().zip(above.iter().zip(below)) {
+                    *out = spread(*above) + spread(*below);
+                }
+            }
+            None => {
+                for (out, pixel) in self.sums.iter_mut().zip(above) {
+                    *out = 2 * spread(*pixel);
+                }
+            }
         }
         let pairs = self.sums.as_chunks().0;
         for (out, [left, right]) in self.pair_sums.iter_mut().zip(pairs) {
-            *out = [left[0] + right[0], left[1] + right[1]];
+            *out = left + right;
         }
     }
 
     fn mix_chroma(&mut self, which: usize) {
         let mix = &self.chroma[which];
         let row = &mut self.chroma_rows[which];
-        for (out, [red_blue, green]) in row.iter_mut().zip(&self.pair_sums) {
-            *out = mix.of(*red_blue, *green);
+        for (out, sum) in row.iter_mut().zip(&self.pair_sums) {
+            *out = mix.of(*sum);
         }
     }
 
-    /// A row of the plane, from the rows of the picture that share it.
-    fn draw(&mut self, row: &mut [u8], lanes: &Lanes, above: &[u32], below: &[u32]) {
+    /// A row of the plane, from the one or two rows of the picture that share it.
+    fn draw(&mut self, row: &mut [u8], lanes: &Lanes, above: &[u32], below: Option<&[u32]>) {
         match lanes.bytes {
             [(Lane::Luma, _)] => {
                 self.mix_luma(above);
@@ -241,9 +245,9 @@ impl Paint for Noise {
                     (Lane::Blue, _) => packed::<4>(row, &above, true),
                     _ if lanes.down == 2 => {
                         fetch((y + 1).min(height - 1), &mut below);
-                        mixer.draw(row, lanes, &above, &below);
+                        mixer.draw(row, lanes, &above, Some(&below));
                     }
-                    _ => mixer.draw(row, lanes, &above, &above),
+                    _ => mixer.draw(row, lanes, &above, None),
                 }
             }
         }

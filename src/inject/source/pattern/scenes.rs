@@ -99,8 +99,8 @@ impl Scene for Solid {
     }
 }
 
-/// Boxes on grey. Each has a fifth of the height to itself, so that none covers another, and moves
-/// in it to and fro.
+/// Boxes on grey. Each has a fifth of the height to itself, so that none covers another (in five
+/// rows or more), and moves in it to and fro.
 pub struct Objects {
     pub width: usize,
     pub height: usize,

@@ -454,17 +454,16 @@ fn known_pixels() {
 fn patterns_need_a_format_that_can_be_drawn() {
     let mut source = open(Pattern::Bars);
     assert!(matches!(source.next(None), Err(SourceError::Internal(_))));
-    let target = Target {
-        info: info(VideoFormat::P01010le, 64, 64),
-        add_borders: false,
-    };
-    assert!(matches!(
-        source.set_target(&target),
-        Err(SourceError::Settings {
-            property: "format",
-            ..
-        })
-    ));
+    for format in [VideoFormat::P01010le, VideoFormat::Y444] {
+        let target = Target {
+            info: info(format, 64, 64),
+            add_borders: false,
+        };
+        let refused = source.set_target(&target).unwrap_err();
+        assert!(
+            matches!(&refused, SourceError::Settings { property, .. } if *property == "format")
+        );
+    }
     let facts = source.facts();
     assert!(facts.seekable && !facts.live && !facts.own_timestamps);
     assert_eq!((facts.frames, facts.duration), (None, None));
