@@ -892,11 +892,19 @@ fn nothing_stays_behind() {
     assert!(!before.is_empty(), "the tracer sees nothing");
     (0..12).for_each(|n| use_once(n * 5));
     refused("file:///nowhere/clip.mp4");
-    let mut after = alive();
-    for one in &before {
-        if let Some(at) = after.iter().position(|other| other == one) {
-            after.swap_remove(at);
+    // On a busy machine a pipeline may be left to its closing thread, which takes its time.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let mut after = alive();
+        for one in &before {
+            if let Some(at) = after.iter().position(|other| other == one) {
+                after.swap_remove(at);
+            }
         }
+        if after.is_empty() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{after:?}");
+        std::thread::sleep(Duration::from_millis(50));
     }
-    assert!(after.is_empty(), "{after:?}");
 }

@@ -14,6 +14,7 @@ use gst_video::{VideoInfo, VideoMeta};
 use crate::fault::Fault;
 use crate::frame::caps;
 use crate::gate::{Gate, Wait};
+use crate::mem::nvmm;
 use crate::mem::sys::base_sink::{WaitEvent, override_wait_event, parent_wait_event};
 
 use super::CAT;
@@ -151,8 +152,29 @@ impl DsFrameCapture {
             );
             return false;
         };
-        run.request(u32::try_from(stream).ok());
+        match stream {
+            -1 => run.request(None),
+            0.. => run.request(Some(stream as u32)),
+            _ => {
+                gst::warning!(CAT, imp = self, "capture asked for of stream {stream}");
+                return false;
+            }
+        }
         true
+    }
+
+    /// The event `dsframe-capture`, with or without a field `stream`.
+    fn request_by(&self, event: &gst::StructureRef) {
+        let stream = match event.get_optional::<i32>("stream") {
+            Ok(stream) => stream.unwrap_or(-1),
+            Err(_) => event
+                .get::<u32>("stream")
+                .ok()
+                .and_then(|stream| stream.try_into().ok())
+                // Refused and logged.
+                .unwrap_or(i32::MIN),
+        };
+        self.request(stream);
     }
 
     fn running_time(&self) -> gst::ClockTime {
@@ -196,7 +218,7 @@ impl ObjectImpl for DsFrameCapture {
                  *
                  * Captures the next frame, in any mode.
                  *
-                 * Returns: whether the element is running
+                 * Returns: whether the element is running and the number can be one
                  */
                 glib::subclass::Signal::builder("capture")
                     .param_types([i32::static_type()])
@@ -281,11 +303,31 @@ impl ElementImpl for DsFrameCapture {
         {
             self.stop_run();
         }
+        if transition == gst::StateChange::PausedToPlaying
+            && changed.is_ok()
+            && let Some(run) = self.run()
+        {
+            run.worker.process().repeat_eos();
+        }
         changed
     }
 }
 
 impl BaseSinkImpl for DsFrameCapture {
+    fn caps(&self, filter: Option<&gst::Caps>) -> Option<gst::Caps> {
+        if !nvmm::disabled() {
+            return self.parent_caps(filter);
+        }
+        let caps: gst::Caps = caps::template()
+            .iter_with_features()
+            .filter(|(_, features)| !features.contains(nvmm::CAPS_FEATURE))
+            .map(|(structure, features)| (structure.to_owned(), features.to_owned()))
+            .collect();
+        Some(filter.map_or(caps.clone(), |filter| {
+            filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First)
+        }))
+    }
+
     fn set_caps(&self, given: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info = VideoInfo::from_caps(given)
             .map_err(|_| gst::loggable_error!(CAT, "not video caps: {given}"))?;
@@ -313,14 +355,11 @@ impl BaseSinkImpl for DsFrameCapture {
             match event.view() {
                 gst::EventView::Segment(segment) => run.set_segment(segment.segment()),
                 gst::EventView::FlushStop(_) => run.flush(),
-                gst::EventView::CustomDownstream(custom) => {
+                gst::EventView::CustomDownstream(_) | gst::EventView::CustomDownstreamOob(_) => {
                     if let Some(request) =
-                        custom.structure().filter(|s| s.name() == "dsframe-capture")
+                        event.structure().filter(|s| s.name() == "dsframe-capture")
                     {
-                        let stream = request
-                            .get::<i32>("stream")
-                            .or_else(|_| request.get::<u32>("stream").map(|s| s as i32));
-                        run.request(u32::try_from(stream.unwrap_or(-1)).ok());
+                        self.request_by(request);
                     }
                 }
                 _ => (),
@@ -355,12 +394,18 @@ impl BaseSinkImpl for DsFrameCapture {
                 outcome = self.submit(&run, job);
             }
         }
+        for error in &rendered.unreadable {
+            run.worker.process().report(error.into());
+        }
+        if run.worker.process().has_failed() {
+            return Err(gst::FlowError::Error);
+        }
         if let Some(error) = rendered.error {
             Fault::from(&error).post_error(self.obj().upcast_ref());
             return Err(gst::FlowError::Error);
         }
         if rendered.exhausted && run.config.eos_after_max {
-            run.worker.process().end_after_last(run.worker.left());
+            run.worker.process().end_after_last(|| run.worker.left());
         }
         outcome.map(|()| gst::FlowSuccess::Ok)
     }

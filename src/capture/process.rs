@@ -178,14 +178,22 @@ impl Delivery {
     }
 
     /// `max-captures` is reached and EOS wanted: it follows the last commit.
-    pub fn end_after_last(&self, left: usize) {
-        self.last_taken.store(true, Ordering::Release);
-        self.post_eos_if_done(left);
+    pub fn end_after_last(&self, left: impl FnOnce() -> usize) {
+        self.last_taken.store(true, Ordering::SeqCst);
+        // Asked afterwards: a commit before this did not know, one after it will.
+        self.post_eos_if_done(left());
+    }
+
+    /// A bin forgets the EOS of its sinks when it is paused.
+    pub fn repeat_eos(&self) {
+        if self.eos_posted.load(Ordering::Acquire) {
+            self.outlet.eos();
+        }
     }
 
     pub fn post_eos_if_done(&self, left: usize) {
         if left == 0
-            && self.last_taken.load(Ordering::Acquire)
+            && self.last_taken.load(Ordering::SeqCst)
             && !self.eos_posted.swap(true, Ordering::AcqRel)
         {
             self.outlet.saved_summary();
@@ -262,12 +270,13 @@ impl Delivery {
         Ok(())
     }
 
-    fn report(&self, error: &DeliverError) {
+    /// A capture failed: what that means is up to `on-error`.
+    pub fn report(&self, fault: Fault) {
         match self.on_error {
-            OnError::Continue => self.outlet.warn_often(&error.into()),
+            OnError::Continue => self.outlet.warn_often(&fault),
             OnError::Fail => {
                 if !self.failed.swap(true, Ordering::AcqRel) {
-                    self.outlet.error(error.into());
+                    self.outlet.error(fault);
                 }
             }
         }
@@ -334,7 +343,7 @@ impl Process for Delivery {
             }
             Err(error) => {
                 job.ticket.settle(Fate::Failed);
-                self.report(&error);
+                self.report((&error).into());
             }
         }
     }

@@ -67,7 +67,7 @@ struct Streaming {
     stats: Arc<Stats>,
     selector: Selector,
     streams: BTreeMap<u32, Stream>,
-    input: Option<Input>,
+    input: Option<Arc<Input>>,
     segment: gst::FormattedSegment<gst::ClockTime>,
     snapshots: Snapshots,
     next_number: u64,
@@ -92,7 +92,21 @@ pub struct Rendered {
     pub jobs: Vec<Job>,
     /// `max-captures` was reached by this buffer or before.
     pub exhausted: bool,
+    /// Frames that were selected and cannot be read: what that means is up to `on-error`.
+    pub unreadable: Vec<RenderError>,
+    /// The buffer says nothing that could be relied on.
     pub error: Option<RenderError>,
+}
+
+impl Rendered {
+    /// What became of a selected frame. The ticket of one that cannot be read is gone by now, and
+    /// with it the frame is counted as failed.
+    fn add(&mut self, taken: Result<Job, RenderError>) {
+        match taken {
+            Ok(job) => self.jobs.push(job),
+            Err(error) => self.unreadable.push(error),
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -109,7 +123,8 @@ impl Run {
         let (delivery, first) = Delivery::open(&config, stats.clone(), outlet)
             .map_err(|error: DeliverError| open_error(&error))?;
         let worker = Worker::spawn(
-            "dsframecapture",
+            // Names of threads end after 15 bytes.
+            "dsframecap",
             delivery,
             config.workers,
             config.queue_size,
@@ -141,19 +156,23 @@ impl Run {
 
     /// Asks for the next frame of a stream, or of each.
     pub fn request(&self, stream: Option<u32>) {
-        lock(&self.requests).push(stream);
+        let mut requests = lock(&self.requests);
+        if !requests.contains(&stream) {
+            requests.push(stream);
+        }
+        drop(requests);
         self.has_requests.store(true, Ordering::Release);
     }
 
     pub fn set_caps(&self, info: VideoInfo, nvmm: bool) -> Result<(), CodecError> {
         self.worker.process().check(&info)?;
-        lock(&self.streaming).input = Some(Input { info, nvmm });
+        lock(&self.streaming).input = Some(Arc::new(Input { info, nvmm }));
         Ok(())
     }
 
     pub fn set_segment(&self, segment: &gst::Segment) {
         let mut streaming = lock(&self.streaming);
-        // Anything but time has no stream time: running time then.
+        // Anything but time has no stream time: timestamps as they are, then.
         streaming.segment = segment
             .downcast_ref::<gst::ClockTime>()
             .cloned()
@@ -175,6 +194,7 @@ impl Run {
         let mut rendered = Rendered {
             jobs: Vec::new(),
             exhausted: false,
+            unreadable: Vec::new(),
             error: None,
         };
         if self.has_requests.swap(false, Ordering::AcqRel) {
@@ -183,8 +203,7 @@ impl Run {
             }
         }
         let with_pixels = self.worker.process().needs_pixels();
-        if let Err(error) = streaming.render(buffer, with_pixels, running_time, &mut rendered.jobs)
-        {
+        if let Err(error) = streaming.render(buffer, with_pixels, running_time, &mut rendered) {
             rendered.error = Some(error);
         }
         rendered.exhausted = streaming.selector.is_exhausted();
@@ -211,13 +230,13 @@ impl Streaming {
         buffer: &gst::Buffer,
         with_pixels: bool,
         running_time: impl Fn() -> gst::ClockTime,
-        jobs: &mut Vec<Job>,
+        rendered: &mut Rendered,
     ) -> Result<(), RenderError> {
-        let Some(input) = &self.input else {
+        let Some(input) = self.input.clone() else {
             return Err(RenderError::NotNegotiated);
         };
         let time = match buffer.pts() {
-            Some(pts) => self.segment.to_stream_time(pts).unwrap_or(pts),
+            Some(pts) => self.stream_time(pts),
             None => {
                 if !self.said_no_pts {
                     self.said_no_pts = true;
@@ -238,10 +257,10 @@ impl Streaming {
                 return Ok(());
             };
             taken.pts = buffer.pts();
-            return self.take_system(buffer, taken, with_pixels, jobs);
+            rendered.add(self.take_system(buffer, taken, &input.info, with_pixels));
+            return Ok(());
         }
-        let caps_info = input.info.clone();
-        let surfaces = Surfaces::read(buffer, &caps_info)?;
+        let surfaces = Surfaces::read(buffer, &input.info)?;
         if surfaces.len() > 1 && !self.said_slots {
             self.said_slots = true;
             gst::warning!(
@@ -256,20 +275,21 @@ impl Streaming {
                 continue;
             };
             taken.pts = buffer.pts();
-            let surface = surfaces.surface(slot)?;
-            let mut job = self.job(buffer, taken, surface_info(&caps_info, &surface));
-            if with_pixels {
-                let (stream, frame) = (job.facts.stream, job.facts.frame);
-                let copied = self.snapshots.copy(&surface.view, &job.info);
-                job.frame = Some(copied.map_err(|error| RenderError::Snapshot {
-                    stream,
-                    frame,
-                    error,
-                })?);
-            }
-            jobs.push(job);
+            rendered.add(match surfaces.surface(slot) {
+                Ok(surface) => self.take_surface(buffer, taken, &input.info, &surface, with_pixels),
+                Err(error) => Err(error.into()),
+            });
         }
         Ok(())
+    }
+
+    /// Of a buffer that may begin before its segment.
+    fn stream_time(&self, pts: gst::ClockTime) -> gst::ClockTime {
+        match self.segment.to_stream_time_full(pts) {
+            Some(gst::Signed::Positive(time)) => time,
+            Some(gst::Signed::Negative(_)) => gst::ClockTime::ZERO,
+            None => pts,
+        }
     }
 
     /// Counts a frame and decides on it. The one path of frames that are not selected: nothing in
@@ -305,29 +325,34 @@ impl Streaming {
         &mut self,
         buffer: &gst::Buffer,
         taken: Taken,
+        info: &VideoInfo,
         with_pixels: bool,
-        jobs: &mut Vec<Job>,
-    ) -> Result<(), RenderError> {
-        let Some(input) = &self.input else {
-            return Err(RenderError::NotNegotiated);
-        };
-        let info = input.info.clone();
-        let mut job = self.job(buffer, taken, info);
+    ) -> Result<Job, RenderError> {
+        let mut job = self.job(buffer, taken, info.clone());
         if with_pixels {
-            let frame = self
-                .snapshots
-                .of_system(buffer, &job.info)
-                .map_err(|error| RenderError::Snapshot {
-                    stream: job.facts.stream,
-                    frame: job.facts.frame,
-                    error,
-                })?;
+            let frame = self.snapshots.of_system(buffer, info);
+            let frame = frame.map_err(|error| job.unreadable(error))?;
             // A crop changes the size.
             job.info = frame.info.clone();
             job.frame = Some(frame);
         }
-        jobs.push(job);
-        Ok(())
+        Ok(job)
+    }
+
+    fn take_surface(
+        &mut self,
+        buffer: &gst::Buffer,
+        taken: Taken,
+        caps: &VideoInfo,
+        surface: &Surface<'_>,
+        with_pixels: bool,
+    ) -> Result<Job, RenderError> {
+        let mut job = self.job(buffer, taken, surface_info(caps, surface));
+        if with_pixels {
+            let frame = self.snapshots.copy(&surface.view, &job.info);
+            job.frame = Some(frame.map_err(|error| job.unreadable(error))?);
+        }
+        Ok(job)
     }
 
     fn job(&mut self, buffer: &gst::Buffer, taken: Taken, info: VideoInfo) -> Job {
@@ -346,6 +371,16 @@ impl Streaming {
             info,
             frame: None,
             ticket: Arc::new(taken.ticket),
+        }
+    }
+}
+
+impl Job {
+    fn unreadable(&self, error: SnapshotError) -> RenderError {
+        RenderError::Snapshot {
+            stream: self.facts.stream,
+            frame: self.facts.frame,
+            error,
         }
     }
 }

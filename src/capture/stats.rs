@@ -351,7 +351,7 @@ mod tests {
         });
         while !settler.is_finished() {
             let c = stats.total();
-            assert!(c.pending <= 1, "{c:?}");
+            // Overflows, which is checked here, if anything was settled before it was selected.
             assert_eq!(
                 c.seen,
                 c.captured + c.not_selected + c.dropped + c.failed + c.pending

@@ -50,6 +50,10 @@ struct State<P: Process> {
     /// Everything submitted and not committed, by number.
     open: BTreeMap<u64, Slot<P>>,
     committing: Option<Arc<Ticket>>,
+    /// The one that is being committed was abandoned: it is not waited for.
+    given_up: bool,
+    /// Results nobody wants any more. Letting go of one may touch the disk, so a thread does it.
+    unwanted: Vec<P::Done>,
     next: u64,
     stopping: bool,
     running: usize,
@@ -78,11 +82,13 @@ impl<P: Process> Shared<P> {
     fn run(&self) {
         let mut scratch = self.process.scratch();
         loop {
-            let (number, mut job) = {
+            let (unwanted, next) = {
                 let mut state = self.state();
                 loop {
-                    if let Some(next) = state.waiting.pop_front() {
-                        break next;
+                    let unwanted = std::mem::take(&mut state.unwanted);
+                    let next = state.waiting.pop_front();
+                    if next.is_some() || !unwanted.is_empty() {
+                        break (unwanted, next);
                     }
                     if state.stopping {
                         state.running -= 1;
@@ -95,6 +101,10 @@ impl<P: Process> Shared<P> {
                         .wait(state)
                         .unwrap_or_else(PoisonError::into_inner);
                 }
+            };
+            drop(unwanted);
+            let Some((number, mut job)) = next else {
+                continue;
             };
             let done = catch_unwind(AssertUnwindSafe(|| {
                 self.process.work(&mut scratch, &mut job)
@@ -136,6 +146,7 @@ impl<P: Process> Shared<P> {
             let left = {
                 let mut state = self.state();
                 state.committing = None;
+                state.given_up = false;
                 state.uncommitted()
             };
             self.gate.wake();
@@ -146,7 +157,21 @@ impl<P: Process> Shared<P> {
 
 impl<P: Process> State<P> {
     fn uncommitted(&self) -> usize {
-        self.open.len() + usize::from(self.committing.is_some())
+        self.open.len() + usize::from(self.committing.is_some() && !self.given_up)
+    }
+
+    fn pop_oldest(&mut self) -> Option<P::Job> {
+        if let Some((number, job)) = self.waiting.pop_front() {
+            self.open.remove(&number);
+            return Some(job);
+        }
+        let ready = |slot: &Slot<P>| matches!(slot, Slot::Ready(..));
+        let number = *self.open.iter().find(|(_, slot)| ready(slot))?.0;
+        let Some(Slot::Ready(job, done)) = self.open.remove(&number) else {
+            return None;
+        };
+        self.unwanted.extend(done);
+        Some(job)
     }
 
     fn push(&mut self, ticket: Arc<Ticket>, job: P::Job) {
@@ -175,6 +200,8 @@ impl<P: Process> Worker<P> {
                     waiting: VecDeque::new(),
                     open: BTreeMap::new(),
                     committing: None,
+                    given_up: false,
+                    unwanted: Vec::new(),
                     next: 0,
                     stopping: false,
                     running: 0,
@@ -195,6 +222,7 @@ impl<P: Process> Worker<P> {
                 Ok(thread) => worker.threads().push(thread),
                 Err(error) => {
                     worker.shared.state().running -= 1;
+                    worker.stop();
                     return Err(error);
                 }
             }
@@ -232,46 +260,48 @@ impl<P: Process> Worker<P> {
         Ok(())
     }
 
-    /// Takes the job in place of the oldest that nobody works on yet, if there is no room. Gives
+    /// Takes the job in place of the oldest that nobody works on, if there is no room: one that
+    /// waits for a thread, or else (commits are what is slow) one that waits to be committed. Gives
     /// back what was dropped: that one, or the new one if all are being worked on.
     pub fn submit_over_oldest(&self, job: P::Job) -> Option<P::Job> {
         let ticket = self.shared.process.ticket(&job).clone();
         let mut state = self.shared.state();
         let mut dropped = None;
         if state.uncommitted() >= self.shared.bound {
-            let Some((number, oldest)) = state.waiting.pop_front() else {
+            let Some(oldest) = state.pop_oldest() else {
                 return Some(job);
             };
-            state.open.remove(&number);
             dropped = Some(oldest);
         }
         state.push(ticket, job);
         drop(state);
         self.shared.work.notify_one();
-        // What was held back by the dropped one may be ready; a thread looks when it is done with
-        // this job at the latest.
         dropped
     }
 
     /// Gives up what is not committed. Returns how many captures are lost by it.
     pub fn abandon(&self) -> usize {
-        let (waiting, open, committing) = {
+        let (waiting, tickets) = {
             let mut state = self.shared.state();
-            (
-                std::mem::take(&mut state.waiting),
-                std::mem::take(&mut state.open),
-                state.committing.clone(),
-            )
+            let mut tickets: Vec<_> = state.committing.iter().cloned().collect();
+            state.given_up = !tickets.is_empty();
+            for slot in std::mem::take(&mut state.open).into_values() {
+                match slot {
+                    Slot::Open(ticket) => tickets.push(ticket),
+                    Slot::Ready(job, done) => {
+                        tickets.push(self.shared.process.ticket(&job).clone());
+                        state.unwanted.extend(done);
+                    }
+                }
+            }
+            (std::mem::take(&mut state.waiting), tickets)
         };
-        let tickets = open.values().map(|slot| match slot {
-            Slot::Open(ticket) => ticket,
-            Slot::Ready(job, _) => self.shared.process.ticket(job),
-        });
         let lost = tickets
-            .chain(committing.iter())
+            .iter()
             .filter(|ticket| ticket.settle(Fate::DroppedTimeout))
             .count();
         drop(waiting);
+        self.shared.work.notify_all();
         self.shared.gate.wake();
         lost
     }
@@ -461,7 +491,7 @@ mod tests {
             thread::yield_now();
         }
         assert_eq!(rig.worker.abandon(), 5);
-        assert!((rig.worker.left() == 0));
+        assert_eq!(rig.worker.left(), 0);
         assert_eq!(rig.worker.stop(), 2, "both threads hang in their job");
         drop(held);
         drop(rig.worker);

@@ -5,8 +5,9 @@
 //! Reading a buffer as a frame without trusting what its video meta says: planes may lie anywhere,
 //! in several memories, or partly nowhere.
 
+use gst_video::prelude::*;
 use gst_video::video_frame::Readable;
-use gst_video::{VideoFrame, VideoFrameFlags, VideoInfo, VideoMeta};
+use gst_video::{VideoFormat, VideoFrame, VideoFrameFlags, VideoInfo, VideoMeta};
 
 use super::{Frame, convert::describe, plane_sizes};
 
@@ -56,7 +57,8 @@ impl Place {
 impl Frame {
     /// Maps the frame for reading. Where its planes cannot be mapped in place (one is spread over
     /// memories, the last row lacks its padding, the memory is of a kind that may lay its planes
-    /// out anew), they are copied into a buffer of their own.
+    /// out anew, or its rows begin where the converter cannot read them), they are copied into a
+    /// buffer of their own.
     pub fn map(&self) -> Result<VideoFrame<Readable>, FrameError> {
         let meta = self.buffer.meta::<VideoMeta>();
         if let Some(meta) = &meta {
@@ -79,12 +81,16 @@ impl Frame {
                     })
             }
         };
-        let (buffer, info) = if in_place {
-            (self.buffer.clone(), self.info.clone())
-        } else {
-            (self.gather(&places)?, self.info.clone())
+        let map = |buffer| {
+            VideoFrame::from_buffer_readable(buffer, &self.info).map_err(|_| FrameError::Map)
         };
-        VideoFrame::from_buffer_readable(buffer, &info).map_err(|_| FrameError::Map)
+        if in_place {
+            let mapped = map(self.buffer.clone())?;
+            if is_aligned(&mapped) {
+                return Ok(mapped);
+            }
+        }
+        map(self.gather(&places)?)
     }
 
     fn check_meta(&self, meta: &VideoMeta) -> Result<(), FrameError> {
@@ -175,7 +181,7 @@ impl Frame {
         memories.len() == 1 && is_plain(self.buffer.peek_memory(memories.start))
     }
 
-    /// A copy of the planes with the strides that they have.
+    /// A copy of the planes with the strides that they have, or the next that can be read.
     fn gather(&self, places: &[Place]) -> Result<gst::Buffer, FrameError> {
         let mut offsets = Vec::with_capacity(places.len());
         let mut strides = Vec::with_capacity(places.len());
@@ -187,6 +193,9 @@ impl Frame {
             } else {
                 place.used
             };
+            let stride = stride
+                .checked_next_multiple_of(ALIGN)
+                .ok_or(FrameError::Map)?;
             offsets.push(size);
             strides.push(i32::try_from(stride).map_err(|_| FrameError::Map)?);
             size = stride
@@ -200,11 +209,20 @@ impl Frame {
         let buffer_mut = buffer.get_mut().ok_or(FrameError::Map)?;
         {
             let mut bytes = buffer_mut.map_writable().map_err(|_| FrameError::Map)?;
-            for (place, &offset) in places.iter().zip(&offsets) {
-                let to = &mut bytes[offset..offset + place.used];
-                self.buffer
-                    .copy_to_slice(place.offset, to)
-                    .map_err(|_| FrameError::Map)?;
+            for ((place, &offset), &stride) in places.iter().zip(&offsets).zip(&strides) {
+                let stride = stride as usize;
+                let (step, rows, len) = if stride == place.stride || place.rows == 1 {
+                    (0, 1, place.used)
+                } else {
+                    let others = place.stride * (place.rows - 1);
+                    (place.stride, place.rows, place.used - others)
+                };
+                for row in 0..rows {
+                    let to = &mut bytes[offset + row * stride..][..len];
+                    self.buffer
+                        .copy_to_slice(place.offset + row * step, to)
+                        .map_err(|_| FrameError::Map)?;
+                }
             }
         }
         let _ = self.buffer.copy_into(
@@ -224,6 +242,23 @@ impl Frame {
         .map_err(|_| FrameError::Map)?;
         Ok(buffer)
     }
+}
+
+/// GStreamer's converter reads the pixels of most formats four bytes at a time or in pairs, and
+/// crashes where these are not aligned. All rows of its own buffers are.
+const ALIGN: usize = 4;
+
+fn is_aligned(frame: &VideoFrame<Readable>) -> bool {
+    let info = frame.info();
+    if matches!(info.format(), VideoFormat::Rgb | VideoFormat::Bgr) {
+        return true;
+    }
+    (0..frame.n_planes()).all(|plane| {
+        let start = frame.plane_data(plane).map(|data| data.as_ptr() as usize);
+        let stride = frame.plane_stride()[plane as usize] as usize;
+        start.is_ok_and(|start| start.is_multiple_of(ALIGN))
+            && (stride.is_multiple_of(ALIGN) || frame.plane_height(plane) == 1)
+    })
 }
 
 /// Host memory that a video meta cannot lay out anew when it is mapped, as those of decoders may.

@@ -11,10 +11,11 @@ use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::base_src::CreateSuccess;
 use gst_base::subclass::prelude::*;
+use gst_video::VideoMeta;
 
 use crate::fault::Fault;
 use crate::frame::{caps, code};
-use crate::gate::Gate;
+use crate::gate::{Gate, Wait};
 use crate::mem::sys::Generation;
 use crate::mem::{cuda, nvmm};
 use crate::meta::roi;
@@ -27,7 +28,8 @@ use super::output::{Code, Nvmm, Output, OutputError};
 use super::pace::Pace;
 use super::properties;
 use super::source::{
-    self, Facts, Fetched, Next, Rate, Report, Source, SourceError, Surroundings, Target,
+    self, Facts, Fetched, Later, Next, Opening, Picture, Rate, Report, Source, SourceError,
+    Surroundings, Target,
 };
 use super::stats::Stats;
 use super::timeline::Timeline;
@@ -50,6 +52,8 @@ pub struct DsFrameInject {
 
 #[derive(Default)]
 struct Streaming {
+    /// Until there is a source.
+    opening: Option<Later>,
     source: Option<Box<dyn Source>>,
     output: Option<Output>,
     caps: Option<gst::Caps>,
@@ -58,13 +62,20 @@ struct Streaming {
     frame: u64,
     /// Where to start, if asked before the source was open.
     seek: Option<gst::ClockTime>,
-    /// Fetched, but not made: `unlock()` came while it waited for memory.
+    /// Over before it began: `on-timeout=eos` while a pipe had no writer.
+    ended: bool,
+    /// Fetched, but not made: `unlock()` came while it waited for its time or for memory.
     fetched: Option<Fetched>,
-    /// Made, but not pushed: `unlock()` came while it waited for its time.
-    kept: Option<gst::Buffer>,
     /// For `on-timeout=repeat`.
     last: Option<gst::Buffer>,
     discont: bool,
+}
+
+impl Streaming {
+    fn timeline(&self) -> Timeline {
+        self.timeline
+            .unwrap_or_else(|| Timeline::new(gst::Fraction::new(30, 1)))
+    }
 }
 
 /// What queries are answered from.
@@ -76,6 +87,21 @@ struct Shown {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why there are no caps.
+enum Refusal {
+    /// `unlock()` ended a wait.
+    Flushing,
+    /// The bus knows already.
+    Posted,
+    Fault(Fault),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 /// How sources speak to the bus.
@@ -121,15 +147,6 @@ impl DsFrameInject {
         *lock(&self.config) = Some(config.clone());
         let mut streaming = lock(&self.streaming);
         *streaming = Streaming::default();
-        // What may keep us waiting (a pipe, a network) is opened by the streaming thread.
-        if !source::may_wait(&config.origin) {
-            self.open(&config, &mut streaming)
-                .map_err(|error| Fault::from(&error))?;
-        }
-        Ok(())
-    }
-
-    fn open(&self, config: &Config, streaming: &mut Streaming) -> Result<(), SourceError> {
         let surroundings = Surroundings {
             gate: self.gate.clone(),
             report: Arc::new(BusReport(
@@ -138,7 +155,39 @@ impl DsFrameInject {
             prefetch: config.prefetch,
             looping: config.looping,
         };
-        let source = source::open(config, surroundings)?;
+        match Opening::begin(&config, surroundings).map_err(|error| Fault::from(&error))? {
+            Opening::Ready(source) => self.opened(&config, &mut streaming, source),
+            // What may keep us waiting (a pipe, a network) is waited for by the streaming thread.
+            Opening::Later(later) => streaming.opening = Some(later),
+        }
+        Ok(())
+    }
+
+    /// Waits for the source, if there is none yet.
+    fn wait_for_source(&self, config: &Config, streaming: &mut Streaming) -> Result<(), Refusal> {
+        while let Some(opening) = &mut streaming.opening {
+            match opening.wait(config.timeout) {
+                Wait::Ready(opened) => {
+                    streaming.opening = None;
+                    let source = opened.map_err(|error| Fault::from(&error))?;
+                    self.opened(config, streaming, source);
+                }
+                Wait::Flushing => return Err(Refusal::Flushing),
+                Wait::TimedOut => match self.handle_timeout(config) {
+                    // There is no frame to repeat: that goes on waiting.
+                    Ok(()) => (),
+                    Err(gst::FlowError::Eos) => {
+                        streaming.opening = None;
+                        streaming.ended = true;
+                    }
+                    Err(_) => return Err(Refusal::Posted),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn opened(&self, config: &Config, streaming: &mut Streaming, source: Box<dyn Source>) {
         let facts = source.facts().clone();
         gst::info!(CAT, imp = self, "source: {facts:?}");
         if let (Rate::Fixed(rate), Some(declared)) = (facts.rate, config.declared.framerate)
@@ -155,7 +204,6 @@ impl DsFrameInject {
         }
         lock(&self.shown).facts = Some(facts);
         streaming.source = Some(source);
-        Ok(())
     }
 
     fn close(&self) {
@@ -196,18 +244,14 @@ impl DsFrameInject {
         })
     }
 
-    fn negotiate_with_peer(&self) -> Result<(), Fault> {
+    fn negotiate_with_peer(&self) -> Result<(), Refusal> {
         let Some(config) = self.config() else {
-            return Err(Fault::core(gst::CoreError::StateChange, "not started"));
+            return Err(Refusal::Flushing);
         };
         let mut streaming = lock(&self.streaming);
-        if streaming.source.is_none() {
-            self.open(&config, &mut streaming)
-                .map_err(|error| Fault::from(&error))?;
-        }
-        let Streaming { source, .. } = &mut *streaming;
-        let Some(source) = source else {
-            return Err(Fault::core(gst::CoreError::Failed, "no source"));
+        self.wait_for_source(&config, &mut streaming)?;
+        let Some(source) = &streaming.source else {
+            return Ok(());
         };
         let facts = source.facts().clone();
         let peer = self.obj().src_pad().peer_query_caps(None);
@@ -230,7 +274,7 @@ impl DsFrameInject {
             if width < code::MIN_WIDTH || height < code::MIN_HEIGHT {
                 let small = code::TooSmall { width, height };
                 let text = format!("property \"frame-code\": {small}");
-                return Err(Fault::resource(gst::ResourceError::Settings, text));
+                return Err(Fault::resource(gst::ResourceError::Settings, text).into());
             }
         }
         let nvmm = chosen.nvmm.then(|| Nvmm {
@@ -252,13 +296,22 @@ impl DsFrameInject {
             .get_or_insert_with(|| Timeline::new(rate))
             .set_rate(rate, frame);
         streaming.output = Some(output);
-        streaming.kept = None;
         streaming.last = None;
         streaming.caps = Some(chosen.caps.clone());
-        if let Some(source) = &mut streaming.source {
+        let Streaming {
+            source, fetched, ..
+        } = &mut *streaming;
+        if let Some(source) = source {
             source
                 .set_target(&target)
                 .map_err(|error| Fault::from(&error))?;
+            // A frame that is still to be drawn belongs to the former target: ask for it again.
+            if let Some(Picture::Paint(_, number)) = fetched.as_ref().map(|f| &f.picture) {
+                source
+                    .seek(*number, gst::ClockTime::ZERO)
+                    .map_err(|error| Fault::from(&error))?;
+                *fetched = None;
+            }
         }
         if let Some(time) = streaming.seek.take() {
             Self::seek_to(&mut streaming, time).map_err(|error| Fault::from(&error))?;
@@ -278,10 +331,13 @@ impl DsFrameInject {
     }
 
     fn seek_to(streaming: &mut Streaming, time: gst::ClockTime) -> Result<(), SourceError> {
-        let frame = streaming.timeline.map_or(0, |t| t.frame_at(time));
+        // Before a change of the rate, frames are counted as if it had always been this one.
+        let frame = streaming.timeline.as_mut().map_or(0, |timeline| {
+            timeline.restart();
+            timeline.frame_at(time)
+        });
         streaming.frame = frame;
         streaming.fetched = None;
-        streaming.kept = None;
         streaming.discont = true;
         match &mut streaming.source {
             Some(source) => source.seek(frame, time),
@@ -289,7 +345,7 @@ impl DsFrameInject {
         }
     }
 
-    /// The next buffer, ready to be pushed but for its time.
+    /// The next buffer, at its time if live.
     fn produce(
         &self,
         config: &Config,
@@ -300,7 +356,11 @@ impl DsFrameInject {
         }
         loop {
             let Some(source) = &mut streaming.source else {
-                return Err(gst::FlowError::Flushing);
+                return Err(if streaming.ended {
+                    gst::FlowError::Eos
+                } else {
+                    gst::FlowError::Flushing
+                });
             };
             let begun = Instant::now();
             let next = source.next(config.timeout);
@@ -320,7 +380,8 @@ impl DsFrameInject {
                 Next::End => return Err(gst::FlowError::Eos),
                 Next::Flushing => return Err(gst::FlowError::Flushing),
                 Next::TimedOut => {
-                    if let Some(again) = self.handle_timeout(config, streaming)? {
+                    self.handle_timeout(config)?;
+                    if let Some(again) = self.repeat(config, streaming)? {
                         return Ok(again);
                     }
                 }
@@ -341,14 +402,9 @@ impl DsFrameInject {
         Err(gst::FlowError::Eos)
     }
 
-    /// A frame to push instead, or `None` to go on waiting.
-    fn handle_timeout(
-        &self,
-        config: &Config,
-        streaming: &mut Streaming,
-    ) -> Result<Option<gst::Buffer>, gst::FlowError> {
-        let stats = self.stats();
-        stats.timeouts.fetch_add(1, Ordering::Relaxed);
+    /// Ok: push the last frame again.
+    fn handle_timeout(&self, config: &Config) -> Result<(), gst::FlowError> {
+        self.stats().timeouts.fetch_add(1, Ordering::Relaxed);
         let fault = Fault::resource(
             gst::ResourceError::Read,
             format!(
@@ -362,18 +418,31 @@ impl DsFrameInject {
                 fault.post_warning(self.obj().upcast_ref());
                 Err(gst::FlowError::Eos)
             }
-            OnTimeout::Repeat => {
-                let Some(mut again) = streaming.last.clone() else {
-                    return Ok(None);
-                };
-                stats.repeated.fetch_add(1, Ordering::Relaxed);
-                let own = again.pts().zip(again.duration()).map(|(pts, d)| pts + d);
-                self.stamp(config, streaming, again.make_mut(), own, None);
-                streaming.last = Some(again.clone());
-                self.count(&again);
-                Ok(Some(again))
-            }
+            OnTimeout::Repeat => Ok(()),
         }
+    }
+
+    /// The last frame again, at the next time. `None` before the first.
+    fn repeat(
+        &self,
+        config: &Config,
+        streaming: &mut Streaming,
+    ) -> Result<Option<gst::Buffer>, gst::FlowError> {
+        let Some(mut again) = streaming.last.clone() else {
+            return Ok(None);
+        };
+        let facts = streaming.source.as_ref().map(|source| source.facts());
+        let own = facts
+            .filter(|facts| facts.own_timestamps)
+            .and_then(|_| Some(again.pts()? + again.duration()?));
+        if !self.pace(config, streaming, own) {
+            return Err(gst::FlowError::Flushing);
+        }
+        self.stats().repeated.fetch_add(1, Ordering::Relaxed);
+        self.stamp(streaming, again.make_mut(), own, None);
+        streaming.last = Some(again.clone());
+        self.count(&again);
+        Ok(Some(again))
     }
 
     fn finish(
@@ -382,6 +451,11 @@ impl DsFrameInject {
         streaming: &mut Streaming,
         fetched: Fetched,
     ) -> Result<gst::Buffer, gst::FlowError> {
+        // Paced before it is made: what `unlock()` interrupts is made for the caps that hold then.
+        if !self.pace(config, streaming, fetched.pts) {
+            streaming.fetched = Some(fetched);
+            return Err(gst::FlowError::Flushing);
+        }
         let Some(output) = &mut streaming.output else {
             return Err(gst::FlowError::NotNegotiated);
         };
@@ -399,11 +473,19 @@ impl DsFrameInject {
                 return Err(self.error(Fault::resource(gst::ResourceError::Failed, error)));
             }
         };
+        let Fetched {
+            picture,
+            pts,
+            duration,
+            detections,
+        } = fetched;
+        // Its frame may be the very buffer, which is then ours alone and need not be copied.
+        drop(picture);
         let writable = buffer.make_mut();
-        for detection in &fetched.detections {
+        for detection in &detections {
             roi::attach(writable, detection);
         }
-        self.stamp(config, streaming, writable, fetched.pts, fetched.duration);
+        self.stamp(streaming, writable, pts, duration);
         if config.on_timeout == OnTimeout::Repeat && config.timeout.is_some() {
             streaming.last = Some(buffer.clone());
         }
@@ -419,10 +501,14 @@ impl DsFrameInject {
             .fetch_add(buffer.size() as u64, Ordering::Relaxed);
     }
 
+    /// Whether frames come by another clock, when they come.
+    fn arrives(&self) -> bool {
+        lock(&self.shown).facts.as_ref().is_some_and(|f| f.live)
+    }
+
     /// Gives a buffer its number, its time and its flags.
     fn stamp(
         &self,
-        config: &Config,
         streaming: &mut Streaming,
         buffer: &mut gst::BufferRef,
         own_pts: Option<gst::ClockTime>,
@@ -430,17 +516,14 @@ impl DsFrameInject {
     ) {
         let frame = streaming.frame;
         streaming.frame += 1;
-        let timeline = streaming
-            .timeline
-            .unwrap_or_else(|| Timeline::new(gst::Fraction::new(30, 1)));
+        let timeline = streaming.timeline();
         let counted = timeline.pts(frame);
-        let arrives = lock(&self.shown).facts.as_ref().is_some_and(|f| f.live);
-        let pts = if arrives {
+        let pts = if self.arrives() {
             // From another clock: what counts is when it came.
             self.obj().current_running_time().or(own_pts)
         } else if own_pts.is_some() {
             own_pts
-        } else if self.obj().does_timestamp() && !config.is_live {
+        } else if self.obj().does_timestamp() {
             // The base class stamps what has no time.
             None
         } else {
@@ -448,7 +531,7 @@ impl DsFrameInject {
         };
         buffer.set_pts(pts);
         buffer.set_dts(gst::ClockTime::NONE);
-        buffer.set_duration(own_duration.or_else(|| timeline.pts(frame + 1).checked_sub(counted)));
+        buffer.set_duration(own_duration.or_else(|| timeline.duration(frame)));
         buffer.set_offset(frame);
         buffer.set_offset_end(frame + 1);
         if std::mem::take(&mut streaming.discont) {
@@ -458,20 +541,27 @@ impl DsFrameInject {
         }
     }
 
-    /// Waits for the time of a frame. False if `unlock()` ended that.
-    fn pace(&self, buffer: &gst::BufferRef) -> bool {
+    /// Waits for the time of the next frame, if live. False if `unlock()` ended that.
+    fn pace(
+        &self,
+        config: &Config,
+        streaming: &Streaming,
+        own_pts: Option<gst::ClockTime>,
+    ) -> bool {
         let obj = self.obj();
-        let (Some(clock), Some(base)) = (obj.clock(), obj.base_time()) else {
+        let paced = config.is_live && !self.arrives();
+        let (true, Some(clock), Some(base)) = (paced, obj.clock(), obj.base_time()) else {
             return true;
         };
+        let pts = own_pts.unwrap_or_else(|| streaming.timeline().pts(streaming.frame));
         let segment = obj.segment();
-        let running = buffer.pts().and_then(|pts| {
-            segment
-                .downcast_ref::<gst::ClockTime>()?
-                .to_running_time(pts)
-        });
+        let running = segment
+            .downcast_ref::<gst::ClockTime>()
+            .and_then(|segment| segment.to_running_time(pts));
         match running {
-            Some(running) => self.pace.wait(&self.gate, &clock, base + running),
+            Some(running) => self
+                .pace
+                .wait(&self.gate, &clock, base.saturating_add(running)),
             None => true,
         }
     }
@@ -590,7 +680,8 @@ impl BaseSrcImpl for DsFrameInject {
             gst::warning!(CAT, imp = self, "cannot play backwards");
             return false;
         }
-        let start = segment.start().unwrap_or_default();
+        // Not the start: a seek that only moves the stop goes on from here.
+        let start = segment.position().unwrap_or_default();
         let mut streaming = lock(&self.streaming);
         if streaming.timeline.is_none() {
             // The first segment, or one asked for before anything is known.
@@ -629,7 +720,7 @@ impl BaseSrcImpl for DsFrameInject {
                 };
                 let frame = Timeline::new(rate).pts(1);
                 let ahead = self.config().map_or(1, |config| config.prefetch as u64);
-                query.set(true, frame, frame * ahead.max(1));
+                query.set(true, frame, frame.saturating_mul(ahead.max(1)));
                 true
             }
             _ => BaseSrcImplExt::parent_query(self, query),
@@ -637,20 +728,29 @@ impl BaseSrcImpl for DsFrameInject {
     }
 
     fn negotiate(&self) -> Result<(), gst::LoggableError> {
-        self.negotiate_with_peer().map_err(|fault| {
-            let text = fault.text().to_owned();
-            if !self.gate.is_flushing() {
+        self.negotiate_with_peer().map_err(|refusal| match refusal {
+            Refusal::Fault(fault) => {
                 fault.post_error(self.obj().upcast_ref());
+                gst::loggable_error!(CAT, "{}", fault.text())
             }
-            gst::loggable_error!(CAT, "{text}")
+            Refusal::Posted => gst::loggable_error!(CAT, "no source"),
+            Refusal::Flushing => gst::loggable_error!(CAT, "flushing"),
         })
     }
 
     fn decide_allocation(
         &self,
-        _query: &mut gst::query::Allocation,
+        query: &mut gst::query::Allocation,
     ) -> Result<(), gst::LoggableError> {
-        // Frames are decoded ahead, into memory of our own, and passed on without a copy.
+        // Frames are decoded ahead, into memory of our own, and passed on without a copy: no pool
+        // is left for the base class to fill.
+        if let Some(output) = &mut lock(&self.streaming).output {
+            output.set_takes_strides(query.find_allocation_meta::<VideoMeta>().is_some());
+        }
+        let pools = query.allocation_pools().count() as u32;
+        for index in (0..pools).rev() {
+            query.remove_nth_allocation_pool(index);
+        }
         Ok(())
     }
 
@@ -683,14 +783,7 @@ impl PushSrcImpl for DsFrameInject {
             return Err(gst::FlowError::Flushing);
         };
         let mut streaming = lock(&self.streaming);
-        let buffer = match streaming.kept.take() {
-            Some(kept) => kept,
-            None => self.produce(&config, &mut streaming)?,
-        };
-        if config.is_live && !self.pace(&buffer) {
-            streaming.kept = Some(buffer);
-            return Err(gst::FlowError::Flushing);
-        }
-        Ok(CreateSuccess::NewBuffer(buffer))
+        self.produce(&config, &mut streaming)
+            .map(CreateSuccess::NewBuffer)
     }
 }

@@ -164,42 +164,65 @@ impl Wishes<'_> {
         }
     }
 
+    /// The properties that ask for something, and what for.
+    fn asked(&self) -> Vec<(&'static str, String)> {
+        let Declared {
+            format,
+            width,
+            height,
+            framerate,
+        } = self.declared;
+        let device = match self.placement {
+            Placement::Auto => None,
+            Placement::Nvmm => Some("gpu"),
+            Placement::System => Some("cpu"),
+        };
+        let free = matches!(self.facts.rate, Rate::Free(_));
+        [
+            ("format", format.map(|format| format.to_string())),
+            ("width", width.map(|side| side.to_string())),
+            ("height", height.map(|side| side.to_string())),
+            (
+                "framerate",
+                framerate.filter(|_| free).map(|r| r.to_string()),
+            ),
+            ("device", device.map(str::to_owned)),
+        ]
+        .into_iter()
+        .filter_map(|(property, asked)| Some((property, asked?)))
+        .collect()
+    }
+
+    /// Only those of the wishes for which `keep` holds.
+    fn only(&self, keep: impl Fn(&'static str) -> bool) -> Self {
+        let mut wishes = self.clone();
+        let declared = &mut wishes.declared;
+        declared.format = declared.format.filter(|_| keep("format"));
+        declared.width = declared.width.filter(|_| keep("width"));
+        declared.height = declared.height.filter(|_| keep("height"));
+        declared.framerate = declared.framerate.filter(|_| keep("framerate"));
+        if !keep("device") {
+            wishes.placement = Placement::Auto;
+        }
+        wishes
+    }
+
     /// Which wish is the one that downstream does not grant.
     fn blame(&self, peer: &gst::Caps) -> NegotiateError {
         let taken = peer.to_string();
-        let declared = &self.declared;
-        let mut without: Vec<(&'static str, String, Wishes<'_>)> = Vec::new();
-        if let Some(format) = declared.format {
-            let mut wishes = self.clone();
-            wishes.declared.format = None;
-            without.push(("format", format.to_string(), wishes));
-        }
-        if let Some(width) = declared.width {
-            let mut wishes = self.clone();
-            wishes.declared.width = None;
-            without.push(("width", width.to_string(), wishes));
-        }
-        if let Some(height) = declared.height {
-            let mut wishes = self.clone();
-            wishes.declared.height = None;
-            without.push(("height", height.to_string(), wishes));
-        }
-        if let (Rate::Free(_), Some(rate)) = (self.facts.rate, declared.framerate) {
-            let mut wishes = self.clone();
-            wishes.declared.framerate = None;
-            without.push(("framerate", rate.to_string(), wishes));
-        }
-        if self.placement != Placement::Auto {
-            let mut wishes = self.clone();
-            wishes.placement = Placement::Auto;
-            let asked = match self.placement {
-                Placement::Nvmm => "gpu",
-                _ => "cpu",
-            };
-            without.push(("device", asked.into(), wishes));
-        }
-        for (property, asked, wishes) in without {
-            if matches!(wishes.meet(peer), Ok(Some(_))) {
+        let met = |wishes: &Wishes<'_>| matches!(wishes.meet(peer), Ok(Some(_)));
+        let asked = self.asked();
+        if met(&self.only(|_| false)) {
+            // Refused by itself, or else only together with the others.
+            let culprit = asked
+                .iter()
+                .find(|(property, _)| !met(&self.only(|name| name == *property)))
+                .or_else(|| {
+                    let without = |property: &str| self.only(|name| name != property);
+                    asked.iter().find(|(property, _)| met(&without(property)))
+                })
+                .or(asked.first());
+            if let Some((property, asked)) = culprit.cloned() {
                 return NegotiateError::Property {
                     property,
                     asked,
@@ -214,13 +237,9 @@ impl Wishes<'_> {
             };
             let wishes = Wishes {
                 facts: &free,
-                declared: Declared {
-                    framerate: None,
-                    ..self.declared
-                },
-                ..self.clone()
+                ..self.only(|name| name != "framerate")
             };
-            if matches!(wishes.meet(peer), Ok(Some(_))) {
+            if met(&wishes) {
                 return NegotiateError::Rate { rate, taken };
             }
         }
@@ -298,7 +317,8 @@ pub fn choose(peer: &gst::Caps, wishes: &Wishes<'_>) -> Result<Chosen, Negotiate
         caps: caps.to_string(),
     };
     let info = VideoInfo::from_caps(&caps).map_err(|_| bad())?;
-    if info.fps().numer() <= 0 {
+    // Only media may have no rate of their own; the times of all others are counted by it.
+    if info.fps().numer() <= 0 && matches!(wishes.facts.rate, Rate::Free(_)) {
         return Err(bad());
     }
     // All fields written out, colorimetry and aspect ratio among them.

@@ -5,7 +5,7 @@
 //! The memory that frames are pushed in, and how they get there.
 
 use gst::prelude::*;
-use gst_video::{VideoFrame, VideoInfo};
+use gst_video::{VideoFrame, VideoInfo, VideoMeta};
 
 use crate::frame::{
     ConvertError, Converter, Frame, FrameError, HostPool, PoolError, View, ViewError, ViewMut,
@@ -64,6 +64,8 @@ pub struct Output {
     info: VideoInfo,
     memory: Memory,
     add_borders: bool,
+    /// The peer reads rows by the strides that a video meta says.
+    takes_strides: bool,
     /// For frames that were fetched for another format.
     converter: Option<Converter>,
 }
@@ -91,6 +93,7 @@ impl Output {
             info: info.clone(),
             memory,
             add_borders,
+            takes_strides: false,
             converter: None,
         })
     }
@@ -101,6 +104,11 @@ impl Output {
             Memory::Host(_) => None,
             Memory::Nvmm(pool) => Some(pool.clone().upcast()),
         }
+    }
+
+    /// Whether the peer looks at video metas; until told, it is taken not to.
+    pub fn set_takes_strides(&mut self, takes_strides: bool) {
+        self.takes_strides = takes_strides;
     }
 
     /// A buffer with the picture in it. Frames in system memory that need no change are passed on
@@ -121,12 +129,20 @@ impl Output {
     }
 
     fn place(&self, frame: &Frame, code: Option<Code>) -> Result<gst::Buffer, OutputError> {
-        if code.is_none() && matches!(self.memory, Memory::Host(_)) {
+        let as_it_is = self.takes_strides || self.has_plain_layout(&frame.buffer);
+        if code.is_none() && as_it_is && matches!(self.memory, Memory::Host(_)) {
             return Ok(frame.buffer.clone());
         }
         let mapped = frame.map()?;
         let from = View::of_frame(&mapped)?;
         self.draw(code, |to| view::copy(&from, to))
+    }
+
+    /// Whether the planes lie where the caps alone say.
+    fn has_plain_layout(&self, buffer: &gst::BufferRef) -> bool {
+        buffer.meta::<VideoMeta>().is_none_or(|meta| {
+            meta.offset() == self.info.offset() && meta.stride() == self.info.stride()
+        })
     }
 
     fn draw(
@@ -150,9 +166,12 @@ impl Output {
                 Ok(Frame::from(frame).buffer)
             }
             Memory::Nvmm(pool) => {
-                let mut buffer = pool
-                    .acquire_buffer(None)
-                    .map_err(|_| OutputError::Flushing)?;
+                let mut buffer = pool.acquire_buffer(None).map_err(|error| match error {
+                    gst::FlowError::Flushing => OutputError::Flushing,
+                    _ => OutputError::Pool(PoolError::OutOfMemory {
+                        bytes: self.info.size(),
+                    }),
+                })?;
                 let writable = buffer.get_mut().ok_or(OutputError::Map)?;
                 let mut surface = nvmm::write(writable, 0)?;
                 draw(&mut surface.view_mut()?)?;

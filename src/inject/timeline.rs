@@ -29,6 +29,11 @@ impl Timeline {
         }
     }
 
+    /// Counts from the beginning again, at the rate of now.
+    pub fn restart(&mut self) {
+        *self = Self::new(self.rate);
+    }
+
     pub fn pts(&self, frame: u64) -> ClockTime {
         let (first, start) = self.anchor;
         let frames = u128::from(frame.saturating_sub(first));
@@ -37,6 +42,11 @@ impl Timeline {
         start.saturating_add(ClockTime::from_nseconds(
             u64::try_from(ns).unwrap_or(u64::MAX - 1),
         ))
+    }
+
+    /// How long a frame is shown; `None` where the rate varies (0/1).
+    pub fn duration(&self, frame: u64) -> Option<ClockTime> {
+        (self.rate.numer() > 0).then(|| self.pts(frame + 1).saturating_sub(self.pts(frame)))
     }
 
     /// The frame that is shown at a time.
@@ -79,6 +89,8 @@ mod tests {
         timeline.set_rate(gst::Fraction::new(20, 1), 10);
         assert_eq!(timeline.pts(10), ClockTime::SECOND);
         assert_eq!(timeline.pts(12), ClockTime::from_mseconds(1100));
+        timeline.restart();
+        assert_eq!(timeline.frame_at(ClockTime::from_mseconds(500)), 10);
     }
 
     proptest! {

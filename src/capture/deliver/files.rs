@@ -9,7 +9,7 @@ use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::NamedTempFile;
 
@@ -18,14 +18,14 @@ use crate::capture::name::{NameFacts, Template, with_suffix};
 
 use super::DeliverError;
 
-/// File times come in steps of the kernel's clock, which lags behind ours.
-const CLOCK_STEP: Duration = Duration::from_millis(20);
+/// File times come in steps; one as long as this is not waited for.
+const LONGEST_STEP: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub struct Files {
     template: Template,
     on_exists: OnExists,
-    /// What is older was there before this run.
+    /// By the clock of the file system: what is not younger was there before this run.
     started: SystemTime,
 }
 
@@ -65,6 +65,25 @@ fn hidden_file(folder: &Path) -> io::Result<NamedTempFile> {
         .tempfile_in(folder)
 }
 
+fn modified(file: &NamedTempFile) -> io::Result<SystemTime> {
+    file.as_file().metadata()?.modified()
+}
+
+/// The file time of now, returned when the next step has begun: a file written from then on is
+/// younger.
+fn next_step(probe: &mut NamedTempFile) -> io::Result<SystemTime> {
+    let began = Instant::now();
+    let now = modified(probe)?;
+    while began.elapsed() < LONGEST_STEP {
+        probe.write_all(b".")?;
+        if modified(probe)? > now {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(now)
+}
+
 impl Files {
     /// Makes the folder and tries to write there, so that a wrong one is known at the start.
     pub fn open(template: Template, on_exists: OnExists) -> Result<Self, DeliverError> {
@@ -72,11 +91,17 @@ impl Files {
         if !folder.as_os_str().is_empty() {
             fs::create_dir_all(&folder).map_err(failed(&folder))?;
         }
-        hidden_file(&folder).map_err(failed(&folder))?;
+        let mut probe = hidden_file(&folder).map_err(failed(&folder))?;
+        let asks_for_age = matches!(on_exists, OnExists::Overwrite | OnExists::Fail);
+        let started = if asks_for_age {
+            next_step(&mut probe)
+        } else {
+            modified(&probe)
+        };
         Ok(Self {
             template,
             on_exists,
-            started: SystemTime::now() - CLOCK_STEP,
+            started: started.map_err(failed(&folder))?,
         })
     }
 
@@ -168,6 +193,6 @@ impl Files {
     fn is_of_earlier_run(&self, path: &Path) -> bool {
         fs::symlink_metadata(path)
             .and_then(|meta| meta.modified())
-            .is_ok_and(|modified| modified < self.started)
+            .is_ok_and(|modified| modified <= self.started)
     }
 }

@@ -136,6 +136,13 @@ fn a_conflict_names_the_property_and_what_downstream_takes() {
     assert_eq!(with(|d| d.format = Some(VideoFormat::Nv12)), "format");
     assert_eq!(with(|d| d.width = Some(641)), "width");
     assert_eq!(with(|d| d.height = Some(1)), "height");
+    // Several at once: the first that would be refused by itself.
+    let several = |d: &mut Declared| {
+        d.format = Some(VideoFormat::Rgb);
+        d.width = Some(641);
+        d.height = Some(481);
+    };
+    assert_eq!(with(several), "width");
     assert_eq!(
         with(|d| d.framerate = Some(gst::Fraction::new(25, 1))),
         "framerate"

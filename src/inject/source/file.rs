@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use super::images::{Images, Range};
 use super::input::{Canceller, Input};
-use super::layout::{Declared, Layout, unreadable};
+use super::layout::{Layout, unreadable};
 use super::location::{Kind, Location, MAGIC_BYTES, failed, named};
 use super::stream::Stream;
-use super::{Source, SourceError, Surroundings};
+use super::{Later, Opened, Opening, SourceError, Surroundings};
 use crate::codec::y4m::read_up_to;
-use crate::inject::gate::{Gate, Wait};
+use crate::gate::{Gate, Wait};
+use crate::inject::config::Declared;
 
 /// How long a thread may take to notice that it is to end.
 const STUCK: Duration = Duration::from_secs(1);
@@ -31,14 +32,6 @@ pub struct Options {
     pub range: Range,
 }
 
-type Opened = Result<Box<dyn Source>, SourceError>;
-
-/// A source on its way: what a pipe is can only be told when its writer has come.
-pub enum Opening {
-    Ready(Option<Opened>),
-    Pending(Pending),
-}
-
 /// A thread that reads the header of a pipe.
 pub struct Pending {
     gate: Arc<Gate>,
@@ -48,7 +41,7 @@ pub struct Pending {
 }
 
 /// Finds out what `location` is. Does not wait, not even for the writer of a FIFO; what is wrong
-/// with files is said here, what is wrong with pipes by [`Opening::wait`].
+/// with files is said here, what is wrong with pipes by [`Later::wait`].
 pub fn open(
     location: &str,
     options: Options,
@@ -57,12 +50,10 @@ pub fn open(
     let location = Location::find(location)?;
     let (input, what) = match &location {
         Location::File(path) => {
-            return open_file(path, &location, options, around)
-                .map(|source| Opening::Ready(Some(Ok(source))));
+            return open_file(path, &location, options, around).map(Opening::Ready);
         }
         Location::List(_) | Location::Numbered(_) => {
-            return Images::open(&location, options.range, around)
-                .map(|source| Opening::Ready(Some(Ok(source))));
+            return Images::open(&location, options.range, around).map(Opening::Ready);
         }
         Location::Stdin => (Input::stdin(), named(Path::new("-"))),
         Location::Pipe(path) => (Input::open(path), named(path)),
@@ -78,38 +69,28 @@ pub fn open(
             reason: format!("{what} is a pipe and cannot be read again; use a file"),
         });
     }
-    Pending::start(input, what, options.declared, around).map(Opening::Pending)
+    Pending::start(input, what, options.declared, around)
+        .map(|pending| Opening::Later(Later::Pipe(pending)))
 }
 
-impl Opening {
-    /// Waits for the source on the gate of the surroundings, for `limit` at most. It is handed out
-    /// once; after [`Wait::Flushing`] and [`Wait::TimedOut`] nothing is lost, and this can be
-    /// called again. Dropping `self` gives up.
-    pub fn wait(&mut self, limit: Option<Duration>) -> Result<Wait<Box<dyn Source>>, SourceError> {
-        let twice = || SourceError::Internal("a source was opened twice".into());
-        match self {
-            Self::Ready(opened) => opened.take().ok_or_else(twice)?.map(Wait::Ready),
-            Self::Pending(pending) => {
-                let opened = pending
-                    .gate
-                    .wait(limit, || match pending.opened.try_recv() {
-                        Ok(opened) => Some(opened),
-                        Err(TryRecvError::Empty) => None,
-                        Err(TryRecvError::Disconnected) => Some(Err(twice())),
-                    });
-                if let Wait::Ready(_) = opened
-                    && let Some(thread) = pending.thread.take()
-                {
-                    // Done with its work: dropping `self` must not call off the source's reads.
-                    let _ = thread.join();
-                }
-                Ok(match opened {
-                    Wait::Ready(opened) => Wait::Ready(opened?),
-                    Wait::Flushing => Wait::Flushing,
-                    Wait::TimedOut => Wait::TimedOut,
-                })
-            }
+impl Pending {
+    /// Waits until the header is read, on the gate. After [`Wait::Flushing`] and
+    /// [`Wait::TimedOut`] nothing is lost, and this can be called again.
+    pub fn wait(&mut self, limit: Option<Duration>) -> Wait<Opened> {
+        let opened = self.gate.wait(limit, || match self.opened.try_recv() {
+            Ok(opened) => Some(opened),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(SourceError::Internal(
+                "the thread that opens a pipe ended without a word".into(),
+            ))),
+        });
+        if let Wait::Ready(_) = opened
+            && let Some(thread) = self.thread.take()
+        {
+            // Done with its work: dropping `self` must not call off the source's reads.
+            let _ = thread.join();
         }
+        opened
     }
 }
 

@@ -127,7 +127,7 @@ impl Fitter {
             what: describe(from),
             reason: format!("cannot be converted to {}", describe(to)),
         };
-        let from = frame.info;
+        let from = frame.info.clone();
         let borders = wanted.target.add_borders;
         let found = self
             .converters
@@ -142,8 +142,10 @@ impl Fitter {
                 0
             }
         };
-        let mapped =
-            VideoFrame::from_buffer_readable(frame.buffer, &from).map_err(|_| PoolError::Map)?;
+        let mapped = frame.map().map_err(|error| SourceError::BadStream {
+            what: describe(&from),
+            reason: error.to_string(),
+        })?;
         let mut out = wanted.pool.acquire()?;
         self.converters[found].0.convert(&mapped, &mut out);
         Ok(out.into())

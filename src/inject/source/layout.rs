@@ -17,17 +17,10 @@ use crate::codec::npy::planar_to_packed;
 use crate::codec::y4m::{self, read_up_to};
 use crate::codec::{MAX_DECODED, NpyError, NpyStack};
 use crate::frame::{ViewMut, plane_sizes, tight_size};
+use crate::inject::config::Declared;
 
 /// Frames that nobody gave a rate.
 const RATE: (i32, i32) = (30, 1);
-
-/// The properties with which a stream without a header is described.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Declared {
-    pub format: Option<VideoFormat>,
-    pub width: Option<u32>,
-    pub height: Option<u32>,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {

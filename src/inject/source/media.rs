@@ -17,9 +17,10 @@ use gst::prelude::*;
 use gst::{ClockTime, glib};
 use gst_video::VideoInfo;
 
-use self::picture::{Done, Finish, Job, SharedTarget};
+use self::picture::{Done, Finish, Job};
 use self::pipeline::Inner;
 use self::reader::Reader;
+use super::fit::Wish;
 use super::{Facts, Next, Rate, Source, SourceError, Surroundings, Target};
 use crate::inject::gate::Wait;
 use crate::inject::prefetch::{Prefetch, Work};
@@ -65,7 +66,7 @@ pub struct Media {
     facts: Facts,
     surroundings: Surroundings,
     what: String,
-    target: SharedTarget,
+    wish: Wish,
     prefetch: Option<Prefetch<Job, Done>>,
     reader: Arc<Mutex<Reader>>,
     // Last: what reads from the pipeline goes before it.
@@ -107,7 +108,7 @@ impl Media {
             facts,
             surroundings,
             what,
-            target: SharedTarget::default(),
+            wish: Wish::default(),
             prefetch: None,
             reader: Arc::new(Mutex::new(reader)),
             inner,
@@ -119,7 +120,7 @@ impl Media {
         let bound = self.surroundings.prefetch.max(1);
         let workers = (0..bound.min(cores).min(CONVERTERS))
             .map(|_| {
-                Box::new(Finish::new(self.target.clone(), self.what.clone()))
+                Box::new(Finish::new(self.wish.clone(), self.what.clone()))
                     as Box<dyn Work<Job, Done>>
             })
             .collect();
@@ -149,12 +150,7 @@ impl Source for Media {
     }
 
     fn set_target(&mut self, target: &Target) -> Result<(), SourceError> {
-        if let Some(native) = &self.facts.native {
-            // Said now and not with the first frame.
-            picture::converter(native, target).map_err(|e| SourceError::Internal(e.to_string()))?;
-        }
-        self.target.set(target);
-        Ok(())
+        self.wish.set(target)
     }
 
     fn next(&mut self, limit: Option<Duration>) -> Result<Next, SourceError> {

@@ -26,7 +26,7 @@ use gst_video::VideoInfo;
 use super::config::{Config, Origin};
 use crate::fault::Fault;
 use crate::frame::{Frame, ViewMut};
-use crate::gate::Gate;
+use crate::gate::{Gate, Wait};
 use crate::meta::Detection;
 
 /// What a source knows about its frames before the first is fetched.
@@ -189,30 +189,71 @@ pub struct Surroundings {
     pub looping: bool,
 }
 
-/// Opens what the configuration names.
-pub fn open(config: &Config, surroundings: Surroundings) -> Result<Box<dyn Source>, SourceError> {
-    match &config.origin {
-        Origin::Pattern(pattern) => Ok(pattern::PatternSource::open(*pattern, surroundings)),
-        Origin::Location(location) => Err(SourceError::Internal(location.clone())),
-        Origin::Uri(uri) => {
-            let options = media::MediaOptions {
-                start_time: config.start_time,
-                stop_time: config.stop_time,
-                sample_interval: config.sample_interval,
-                key_frames_only: config.key_frames_only,
-                ..Default::default()
-            };
-            media::Media::open(uri, options, surroundings)
+pub type Opened = Result<Box<dyn Source>, SourceError>;
+
+/// What came of beginning to open a source.
+pub enum Opening {
+    /// There was nothing to wait for.
+    Ready(Box<dyn Source>),
+    Later(Later),
+}
+
+/// A source that is to be waited for.
+pub enum Later {
+    /// What a pipe holds can only be told when its writer has come.
+    Pipe(file::Pending),
+    Media(String, media::MediaOptions, Surroundings),
+}
+
+impl Opening {
+    /// Begins to open what the configuration names. Does not wait; what is wrong with files is
+    /// said here, what is wrong with pipes and media by [`Later::wait`].
+    pub fn begin(config: &Config, surroundings: Surroundings) -> Result<Self, SourceError> {
+        match &config.origin {
+            Origin::Pattern(pattern) => Ok(Self::Ready(pattern::PatternSource::open(
+                *pattern,
+                surroundings,
+            ))),
+            Origin::Location(location) => {
+                let declared = config.declared;
+                let range = images::Range {
+                    start: config.start_index,
+                    stop: config.stop_index,
+                };
+                file::open(location, file::Options { declared, range }, &surroundings)
+            }
+            Origin::Uri(uri) => {
+                let options = media::MediaOptions {
+                    start_time: config.start_time,
+                    stop_time: config.stop_time,
+                    sample_interval: config.sample_interval,
+                    key_frames_only: config.key_frames_only,
+                    ..Default::default()
+                };
+                Ok(Self::Later(Later::Media(
+                    uri.clone(),
+                    options,
+                    surroundings,
+                )))
+            }
         }
     }
 }
 
-/// Whether opening may take as long as somebody else pleases: a pipe, a network.
-pub fn may_wait(origin: &Origin) -> bool {
-    match origin {
-        Origin::Pattern(_) => false,
-        Origin::Location(location) => location == "-",
-        Origin::Uri(_) => true,
+impl Later {
+    /// Waits for the source, on the gate. After [`Wait::Flushing`] and [`Wait::TimedOut`] it can be
+    /// called again.
+    pub fn wait(&mut self, limit: Option<Duration>) -> Wait<Opened> {
+        match self {
+            Self::Pipe(pending) => pending.wait(limit),
+            Self::Media(uri, options, surroundings) => {
+                let opened = media::Media::open(uri, options.clone(), surroundings.clone());
+                if opened.is_err() && surroundings.gate.is_flushing() {
+                    return Wait::Flushing;
+                }
+                Wait::Ready(opened)
+            }
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-use super::super::file::{Opening, Options, open};
-use super::super::layout::Declared;
+use super::super::Opening;
+use super::super::file::{Options, open};
 use super::super::testing::*;
 use super::super::{Rate, input};
 use super::*;
 use crate::frame::tight_size;
+use crate::inject::config::Declared;
 use crate::inject::gate::Wait;
 use gst_video::{VideoColorRange, VideoFormat};
 use std::fs::{self, OpenOptions};
@@ -22,6 +23,7 @@ fn declared(format: VideoFormat, width: u32, height: u32) -> Options {
             format: Some(format),
             width: Some(width),
             height: Some(height),
+            framerate: None,
         },
         ..Options::default()
     }
@@ -495,23 +497,26 @@ fn waiting_for_a_pipe_ends_when_it_is_told_to() {
     let (around, _) = around(false);
     let options = declared(VideoFormat::Rgb, 4, 4);
     let location = path.to_str().unwrap();
-    let mut opening = open(location, options, &around).unwrap();
-    assert!(matches!(opening, Opening::Pending(_)));
+    let Ok(Opening::Later(mut opening)) = open(location, options, &around) else {
+        panic!("not a pipe");
+    };
     let limit = Some(Duration::from_millis(10));
-    assert!(matches!(opening.wait(limit), Ok(Wait::TimedOut)));
+    assert!(matches!(opening.wait(limit), Wait::TimedOut));
     around.gate.set_flushing(true);
-    assert!(matches!(opening.wait(None), Ok(Wait::Flushing)));
+    assert!(matches!(opening.wait(None), Wait::Flushing));
     around.gate.set_flushing(false);
     let start = Instant::now();
     drop(opening);
     assert!(start.elapsed() < Duration::from_millis(100));
 
     // Nothing is lost by having waited before.
-    let mut opening = open(location, options, &around).unwrap();
-    assert!(matches!(opening.wait(limit), Ok(Wait::TimedOut)));
+    let Ok(Opening::Later(mut opening)) = open(location, options, &around) else {
+        panic!("not a pipe");
+    };
+    assert!(matches!(opening.wait(limit), Wait::TimedOut));
     let mut pipe = OpenOptions::new().write(true).open(&path).unwrap();
     pipe.write_all(&[5; 48 + 47]).unwrap();
-    let Ok(Wait::Ready(mut source)) = opening.wait(None) else {
+    let Wait::Ready(Ok(mut source)) = opening.wait(None) else {
         panic!("the writer is there");
     };
     source

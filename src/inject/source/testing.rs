@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex};
 use gst_video::{VideoFormat, VideoInfo};
 
 use super::file::{Options, open};
-use super::{Next, Picture, Report, Source, SourceError, Surroundings, Target};
+use super::{Next, Opening, Picture, Report, Source, SourceError, Surroundings, Target};
 use crate::codec::{EncodeSettings, Encoding, PictureEncoder};
 use crate::frame::{Frame, HostPool, View, ViewMut};
-use crate::inject::gate::{Gate, Wait};
+use crate::gate::{Gate, Wait};
 
 #[derive(Default)]
 pub struct Said(Mutex<Vec<String>>);
@@ -74,9 +74,12 @@ pub fn open_in(
     options: Options,
     around: &Surroundings,
 ) -> Result<Box<dyn Source>, SourceError> {
-    match open(location.to_str().unwrap(), options, around)?.wait(None)? {
-        Wait::Ready(source) => Ok(source),
-        _ => panic!("neither flushing nor a limit"),
+    match open(location.to_str().unwrap(), options, around)? {
+        Opening::Ready(source) => Ok(source),
+        Opening::Later(mut later) => match later.wait(None) {
+            Wait::Ready(opened) => opened,
+            _ => panic!("neither flushing nor a limit"),
+        },
     }
 }
 

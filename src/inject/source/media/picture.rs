@@ -4,13 +4,12 @@
 
 //! From a decoded buffer to a frame of the target: by reference where nothing is to be done.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use gst_video::VideoInfo;
 
-use gst_video::{VideoChromaSite, VideoFrame, VideoInfo};
-
-use crate::frame::{ConvertError, Converter, Frame, HostPool};
+use crate::frame::Frame;
 use crate::inject::prefetch::Work;
-use crate::inject::source::{Fetched, Picture, SourceError, Target};
+use crate::inject::source::fit::{Fitter, Wish};
+use crate::inject::source::{Fetched, Picture, SourceError};
 
 /// A decoded picture with its place in the output.
 pub struct Decoded {
@@ -23,125 +22,38 @@ pub struct Decoded {
 pub type Job = Result<Decoded, SourceError>;
 pub type Done = Result<Fetched, SourceError>;
 
-/// The target that all workers look at, so that a new one holds from the next picture on.
-#[derive(Clone, Default)]
-pub struct SharedTarget(Arc<Mutex<Option<Arc<Target>>>>);
-
-impl SharedTarget {
-    pub fn set(&self, target: &Target) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(target.clone()));
-    }
-
-    pub fn get(&self) -> Option<Arc<Target>> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-}
-
-/// Whether pictures can be handed on as they are. Rate and field mode are not a matter of pixels.
-fn same_pixels(from: &VideoInfo, target: &Target) -> bool {
-    let to = &target.info;
-    let chroma =
-        |info: &VideoInfo| Some(info.chroma_site()).filter(|s| *s != VideoChromaSite::NONE);
-    let chroma_fits = match (chroma(from), chroma(to)) {
-        (Some(from), Some(to)) => from == to,
-        _ => true,
-    };
-    from.format() == to.format()
-        && (from.width(), from.height()) == (to.width(), to.height())
-        && from.colorimetry() == to.colorimetry()
-        && chroma_fits
-        && (!target.add_borders || from.par() == to.par())
-}
-
-/// A converter, for which rate and field mode must be alike: neither is converted here.
-pub fn converter(from: &VideoInfo, target: &Target) -> Result<Converter, ConvertError> {
-    let to = &target.info;
-    let alike = VideoInfo::builder_from_info(from)
-        .fps(to.fps())
-        .interlace_mode(to.interlace_mode())
-        .build();
-    Converter::new(alike.as_ref().unwrap_or(from), to, target.add_borders)
-}
-
-struct Setup {
-    from: VideoInfo,
-    target: Arc<Target>,
-    /// `None` where pictures are handed on.
-    convert: Option<(Converter, HostPool)>,
-}
-
 /// Brings pictures into the format and size of the target.
 pub struct Finish {
-    target: SharedTarget,
+    wish: Wish,
     what: String,
-    setup: Option<Setup>,
+    fitter: Fitter,
 }
 
 impl Finish {
-    pub fn new(target: SharedTarget, what: String) -> Self {
+    pub fn new(wish: Wish, what: String) -> Self {
         Self {
-            target,
+            wish,
             what,
-            setup: None,
+            fitter: Fitter::default(),
         }
     }
 
-    fn prepare(&mut self, from: &VideoInfo) -> Result<&Setup, SourceError> {
-        let failed = |error: &dyn std::fmt::Display| SourceError::Internal(error.to_string());
-        let target = self
-            .target
-            .get()
-            .ok_or_else(|| failed(&"frames asked for before their format is known"))?;
-        let fits = |setup: &Setup| Arc::ptr_eq(&setup.target, &target) && setup.from == *from;
-        let setup = match self.setup.take().filter(fits) {
-            Some(setup) => setup,
-            None => {
-                let convert = if same_pixels(from, &target) {
-                    None
-                } else {
-                    let converter = converter(from, &target).map_err(|e| failed(&e))?;
-                    let pool = HostPool::new(&target.info).map_err(|e| failed(&e))?;
-                    Some((converter, pool))
-                };
-                Setup {
-                    from: from.clone(),
-                    target,
-                    convert,
-                }
-            }
-        };
-        Ok(self.setup.insert(setup))
-    }
-
     fn finish(&mut self, decoded: Decoded) -> Done {
-        let what = self.what.clone();
-        let bad = |reason: &str| SourceError::BadFrame {
-            what: what.clone(),
-            reason: format!("at {}: {reason}", decoded.pts),
-        };
-        let buffer = cropped(&decoded.buffer, &decoded.info)
-            .ok_or_else(|| bad("its crop rectangle lies outside of the picture"))?;
-        let setup = self.prepare(&decoded.info)?;
-        let frame = match &setup.convert {
-            None => Frame {
-                info: setup.target.info.clone(),
-                buffer,
-            },
-            Some((converter, pool)) => {
-                let from = VideoFrame::from_buffer_readable(buffer, &decoded.info)
-                    .map_err(|_| bad("the decoded picture cannot be read"))?;
-                let mut to = pool
-                    .acquire()
-                    .map_err(|e| SourceError::Internal(e.to_string()))?;
-                converter.convert(&from, &mut to);
-                to.into()
-            }
+        let wanted = self.wish.get()?;
+        let buffer =
+            cropped(&decoded.buffer, &decoded.info).ok_or_else(|| SourceError::BadFrame {
+                what: self.what.clone(),
+                reason: format!(
+                    "at {}: its crop rectangle lies outside of the picture",
+                    decoded.pts
+                ),
+            })?;
+        let frame = Frame {
+            info: decoded.info,
+            buffer,
         };
         Ok(Fetched {
-            picture: Picture::Ready(frame),
+            picture: Picture::Ready(self.fitter.fit(&wanted, frame)?),
             pts: Some(decoded.pts),
             duration: decoded.duration,
             detections: Vec::new(),
@@ -221,7 +133,7 @@ fn cropped(buffer: &gst::Buffer, info: &VideoInfo) -> Option<gst::Buffer> {
 mod tests {
     use super::*;
     use crate::frame::View;
-    use gst_video::VideoFormat;
+    use gst_video::{VideoFormat, VideoFrame};
 
     #[test]
     fn a_crop_rectangle_becomes_strides() {
@@ -249,27 +161,5 @@ mod tests {
             .build()
             .unwrap();
         assert!(cropped(&buffer, &wrong).is_none());
-    }
-
-    #[test]
-    fn only_pixels_decide_about_handing_on() {
-        gst::init().unwrap();
-        let info = |fps: i32| {
-            VideoInfo::builder(VideoFormat::I420, 64, 48)
-                .fps(gst::Fraction::new(fps, 1))
-                .build()
-                .unwrap()
-        };
-        let target = |info| Target {
-            info,
-            add_borders: false,
-        };
-        assert!(same_pixels(&info(30), &target(info(0))));
-        let rgb = VideoInfo::builder(VideoFormat::Rgb, 64, 48)
-            .build()
-            .unwrap();
-        assert!(!same_pixels(&info(30), &target(rgb.clone())));
-        // Differing rates are no reason to refuse.
-        assert!(converter(&info(30), &target(rgb)).is_ok());
     }
 }
