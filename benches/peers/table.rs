@@ -5,7 +5,18 @@
 //! Rounds, medians, and the table of them.
 
 use super::rows::{Goal, Row, Unit};
+use super::run::Load;
 use super::{Effort, Res};
+
+/// The part of the machine that others may have for a round to count as undisturbed.
+const QUIET: f64 = 0.03;
+
+/// Seconds per frame of both, and what others had of the machine meanwhile.
+struct Round {
+    ours: f64,
+    theirs: f64,
+    others: f64,
+}
 
 pub struct Table {
     effort: Effort,
@@ -66,7 +77,7 @@ impl Table {
                 self.failed = true;
                 let error = error.to_string();
                 let reason = error.lines().last().unwrap_or_default();
-                format!("| {work} | {peer} | | | not run: {reason} | | |")
+                format!("| {work} | {peer} | | | not run: {reason} | | | |")
             }
         };
         eprintln!("{line}");
@@ -85,17 +96,36 @@ impl Table {
             (row.ours)()?;
             (row.theirs)()?;
         }
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for round in 0..self.effort.rounds.max(1) {
+        let rounds = self.effort.rounds.max(1);
+        let mut measured: Vec<Round> = Vec::new();
+        let is_quiet = |round: &&Round| round.others <= QUIET;
+        // Never more than four times as long for want of quiet.
+        while measured.len() < rounds
+            || (!self.effort.smoke
+                && measured.len() < 4 * rounds
+                && measured.iter().filter(is_quiet).count() < rounds)
+        {
+            let load = Load::now()?;
             // Whoever is second finds another machine than the first: take turns.
-            if round % 2 == 0 {
-                ours.push((row.ours)()?);
-                theirs.push((row.theirs)()?);
+            let (ours, theirs);
+            if measured.len() % 2 == 0 {
+                ours = (row.ours)()?;
+                theirs = (row.theirs)()?;
             } else {
-                theirs.push((row.theirs)()?);
-                ours.push((row.ours)()?);
+                theirs = (row.theirs)()?;
+                ours = (row.ours)()?;
             }
+            measured.push(Round {
+                ours,
+                theirs,
+                others: load.others()?,
+            });
         }
+        measured.sort_by(|a, b| a.others.total_cmp(&b.others));
+        measured.truncate(rounds);
+        let ours: Vec<f64> = measured.iter().map(|round| round.ours).collect();
+        let theirs: Vec<f64> = measured.iter().map(|round| round.theirs).collect();
+        let others = median(&measured.iter().map(|r| r.others).collect::<Vec<_>>());
         let pairs = || ours.iter().zip(&theirs);
         let (compared, goal, is_met): (Vec<f64>, _, _) = match row.goal {
             Goal::TimesFaster(times) => {
@@ -122,7 +152,7 @@ impl Table {
         };
         let (low, high) = spread(&compared);
         Ok(format!(
-            "| {} | {} | {} | {} | {:.2}{unit} ({low:.2} to {high:.2}) | {goal} | {} |",
+            "| {} | {} | {} | {} | {:.2}{unit} ({low:.2} to {high:.2}) | {goal} | {} | {:.0} % |",
             row.work,
             row.peer,
             row.unit.show(median(&ours)),
@@ -133,18 +163,20 @@ impl Table {
                 Some(true) => "met",
                 Some(false) => "missed",
                 None => "",
-            }
+            },
+            others * 100.0
         ))
     }
 
     pub fn print(&self) {
         println!("{}\n", machine());
         println!(
-            "Medians of {} rounds; in brackets the least and the greatest of the rounds' ratios.\n",
+            "Medians of {} rounds, those in which other processes had least of the machine (how \
+             much: last column); in brackets the least and the greatest of the rounds' ratios.\n",
             self.effort.rounds
         );
-        println!("| work | peer | ours | theirs | ratio | goal | |");
-        println!("|---|---|---|---|---|---|---|");
+        println!("| work | peer | ours | theirs | ratio | goal | | others |");
+        println!("|---|---|---|---|---|---|---|---|");
         for line in &self.lines {
             println!("{line}");
         }
