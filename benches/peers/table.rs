@@ -108,7 +108,7 @@ impl Table {
             let load = Load::now()?;
             // Whoever is second finds another machine than the first: take turns.
             let (ours, theirs);
-            if measured.len() % 2 == 0 {
+            if measured.len().is_multiple_of(2) {
                 ours = (row.ours)()?;
                 theirs = (row.theirs)()?;
             } else {
