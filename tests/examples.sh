@@ -56,7 +56,7 @@ check() {
 
 while IFS= read -r script; do
     name=$(basename "$script" .sh)
-    expected | grep -q "^$name " || fail "$name" "tests/examples.sh does not know what to expect of it"
+    grep -q "^$name " <(expected) || fail "$name" "tests/examples.sh does not know what to expect of it"
     [[ -f gst-launch-examples/$name.deepstream ]] || fail "$name" "it has no DeepStream twin"
 done < <(find gst-launch-examples -maxdepth 1 -name '*.sh')
 

@@ -718,7 +718,12 @@ fn fifty_times_there_and_gone() {
             before = threads();
         }
     }
-    assert!(threads() <= before + 2, "{before} -> {}", threads());
+    // On a busy machine a pipeline may be left to its closing thread, which takes its time.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while threads() > before + 2 {
+        assert!(Instant::now() < deadline, "{before} -> {}", threads());
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+version=$(sed -n '0,/^version = /s/^version = "\(.*\)"/\1/p' Cargo.toml)
 grep -q "version: '$version'" meson.build || { echo "meson.build does not have version $version of Cargo.toml" >&2; exit 1; }
 
 meson setup "$work/build" --prefix="$work/prefix"

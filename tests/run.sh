@@ -25,7 +25,7 @@ cargo nextest --version >/dev/null 2>&1 ||
 cargo deny --version >/dev/null 2>&1 ||
     cargo install --debug --locked --root target/tools --no-default-features cargo-deny@$deny_version
 rustc --version
-gst-inspect-1.0 --version | head -n 1
+gst-inspect-1.0 --version | sed -n 1p
 
 stage "format"
 cargo fmt --check

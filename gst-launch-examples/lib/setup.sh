@@ -119,7 +119,7 @@ require_rust() {
         return 1
     fi
     found=$(rustc --version | sed 's/^rustc \([0-9.]*\).*/\1/')
-    if [[ $(printf '%s\n' "$needed" "$found" | sort -V | head -n 1) != "$needed" ]]; then
+    if [[ $(printf '%s\n' "$needed" "$found" | sort -V | sed -n 1p) != "$needed" ]]; then
         if command -v rustup >/dev/null; then
             how='  rustup update stable && rustup default stable'
         fi

@@ -5,6 +5,7 @@
 //! What happens to a captured frame on the worker threads: encode, stage, then in order publish,
 //! log and tell.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -239,7 +240,8 @@ impl Delivery {
         Ok(output)
     }
 
-    fn publish(&self, facts: &Facts, output: Output) -> Result<(), DeliverError> {
+    /// Names the picture and logs it. Returns its file.
+    fn publish(&self, facts: &Facts, output: Output) -> Result<Option<PathBuf>, DeliverError> {
         let mut file = None;
         if let (Some(staged), Some((files, _))) = (output.staged, &self.pictures) {
             let bytes = staged.bytes;
@@ -264,10 +266,7 @@ impl Delivery {
                 .unwrap_or_else(PoisonError::into_inner)
                 .append(&line)?;
         }
-        if self.post_messages {
-            self.outlet.saved(facts, file.as_deref());
-        }
-        Ok(())
+        Ok(file)
     }
 
     /// A capture failed: what that means is up to `on-error`.
@@ -338,8 +337,12 @@ impl Process for Delivery {
             .unwrap_or(Err(panic))
             .and_then(|output| self.publish(&job.facts, output));
         match delivered {
-            Ok(()) => {
+            Ok(file) => {
                 job.ticket.settle(Fate::Captured);
+                // Whoever reads `stats` on this message finds the capture counted.
+                if self.post_messages {
+                    self.outlet.saved(&job.facts, file.as_deref());
+                }
             }
             Err(error) => {
                 job.ticket.settle(Fate::Failed);
