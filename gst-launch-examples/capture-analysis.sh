@@ -8,6 +8,6 @@ set -euo pipefail
 clip=$(input_clip "$@")
 
 launch uridecodebin uri="file://$clip" ! videoconvert \
-    ! dsframecapture interval=1 statistics=true log-location="$out/analysis_log.jsonl"
+    ! dsframecapture async=true interval=1 statistics=true log-location="$out/analysis_log.jsonl"
 report
 head -n 1 "$out/analysis_log.jsonl"

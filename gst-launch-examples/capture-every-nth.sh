@@ -7,5 +7,5 @@ set -euo pipefail
 clip=$(input_clip "$@")
 
 launch uridecodebin uri="file://$clip" ! videoconvert \
-    ! dsframecapture interval=30 location="$out/frame_{frame:06}.jpg" log-location="$out/log.jsonl"
+    ! dsframecapture async=true interval=30 location="$out/frame_{frame:06}.jpg" log-location="$out/log.jsonl"
 report

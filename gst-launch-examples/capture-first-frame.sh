@@ -7,5 +7,5 @@ set -euo pipefail
 clip=$(input_clip "$@")
 
 launch uridecodebin uri="file://$clip" ! videoconvert \
-    ! dsframecapture interval=1 max-captures=1 eos-after-max=true location="$out/output_frame.jpg"
+    ! dsframecapture async=true interval=1 max-captures=1 eos-after-max=true location="$out/output_frame.jpg"
 report

@@ -8,6 +8,6 @@ set -euo pipefail
 clip=$(input_clip "$@")
 
 launch uridecodebin uri="file://$clip" ! videoconvert \
-    ! dsframecapture interval-time=1000000000 start-time=2000000000 stop-time=6500000000 \
+    ! dsframecapture async=true interval-time=1000000000 start-time=2000000000 stop-time=6500000000 \
         location="$out/{pts}.jpg" log-location="$out/log.jsonl"
 report
