@@ -51,7 +51,7 @@ impl Pixels {
 }
 
 /// What has been made already, or what `make` makes now.
-fn once<'a>(cell: &'a OnceCell<PathBuf>, make: impl FnOnce() -> Res<PathBuf>) -> Res<&'a Path> {
+fn once(cell: &OnceCell<PathBuf>, make: impl FnOnce() -> Res<PathBuf>) -> Res<&Path> {
     if let Some(made) = cell.get() {
         return Ok(made);
     }
