@@ -29,7 +29,7 @@ fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let half = sorted.len() / 2;
-    if sorted.len() % 2 == 1 {
+    if !sorted.len().is_multiple_of(2) {
         sorted[half]
     } else {
         (sorted[half - 1] + sorted[half]) / 2.0
@@ -99,10 +99,10 @@ impl Table {
         let rounds = self.effort.rounds.max(1);
         let mut measured: Vec<Round> = Vec::new();
         let is_quiet = |round: &&Round| round.others <= QUIET;
-        // Never more than four times as long for want of quiet.
+        // Never more than three times as long for want of quiet.
         while measured.len() < rounds
             || (!self.effort.smoke
-                && measured.len() < 4 * rounds
+                && measured.len() < 3 * rounds
                 && measured.iter().filter(is_quiet).count() < rounds)
         {
             let load = Load::now()?;
