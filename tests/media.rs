@@ -84,10 +84,8 @@ fn have(element: &str) -> bool {
 fn encoder(gop: u32) -> String {
     if gop == 1 {
         "jpegenc quality=95".to_owned()
-    } else if have("x264enc") {
-        format!("x264enc key-int-max={gop} bframes=2 speed-preset=veryfast ! h264parse")
     } else {
-        format!("vp8enc keyframe-max-dist={gop} deadline=1")
+        format!("x264enc key-int-max={gop} bframes=2 speed-preset=veryfast ! h264parse")
     }
 }
 

@@ -40,6 +40,7 @@ element:webmmux               gstreamer1.0-plugins-good
 element:mp4mux                gstreamer1.0-plugins-good
 element:jpegdec               gstreamer1.0-plugins-good
 element:h264parse             gstreamer1.0-plugins-bad
+element:x264enc               gstreamer1.0-plugins-ugly
 command:ffmpeg                ffmpeg
 command:python3               python3
 command:meson                 meson

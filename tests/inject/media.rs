@@ -14,11 +14,7 @@ use super::common::*;
 fn clip(folder: &Path) -> String {
     init();
     let path = folder.join("clip.mkv");
-    let encoder = if gst::ElementFactory::find("x264enc").is_some() {
-        "x264enc key-int-max=15 bframes=2 speed-preset=veryfast ! h264parse"
-    } else {
-        "vp8enc keyframe-max-dist=15 deadline=1"
-    };
+    let encoder = "x264enc key-int-max=15 bframes=2 speed-preset=veryfast ! h264parse";
     make(&format!(
         "dsframeinject num-buffers=90 frame-code=true ! \
          video/x-raw,format=I420,width=320,height=180,framerate=30000/1001 ! {encoder} ! \
