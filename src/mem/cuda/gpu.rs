@@ -16,7 +16,7 @@ use cudarc::driver::sys;
 use once_cell::sync::OnceCell;
 
 use super::driver::{check, probe};
-use super::{CudaError, Priority, Stream};
+use super::{CudaError, Stream};
 
 /// A device with its primary context. The context is kept until the process ends, as the CUDA
 /// runtime keeps it: making it anew takes a good part of a second.
@@ -131,9 +131,7 @@ impl Gpu {
 
     /// A stream for copies that are waited for at once, shared by all threads.
     pub fn copies(self) -> Result<&'static Stream, CudaError> {
-        self.0
-            .copies
-            .get_or_try_init(|| Stream::new(self, Priority::High))
+        self.0.copies.get_or_try_init(|| Stream::ordered(self))
     }
 
     /// A kernel of a module, which is loaded first if need be. `ptx` ends with a zero.

@@ -24,5 +24,5 @@ pub use driver::{CudaError, Driver, probe};
 pub use gpu::Gpu;
 pub use memory::{Kind, Memory, Pinned};
 pub use pool::{MemoryPool, Pooled};
-pub use stream::{Event, Priority, Stream};
+pub use stream::{Event, Stream};
 pub use view::{CardPlane, CardView, CardViewMut};

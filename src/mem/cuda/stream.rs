@@ -13,15 +13,7 @@ use cudarc::driver::sys;
 use super::driver::check;
 use super::{CudaError, Gpu};
 
-/// Which work is done first where there is a choice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Priority {
-    Normal,
-    High,
-}
-
-/// Work done one after another. It is ordered with the legacy default stream, on which other
-/// elements may work without waiting for it.
+/// Work done one after another.
 #[derive(Debug)]
 pub struct Stream {
     gpu: Gpu,
@@ -34,20 +26,33 @@ unsafe impl Send for Stream {}
 unsafe impl Sync for Stream {}
 
 impl Stream {
-    pub fn new(gpu: Gpu, priority: Priority) -> Result<Self, CudaError> {
+    /// A stream that is ordered with the legacy default stream, on which other elements may work
+    /// without waiting for it; done before that of independent streams where there is a choice.
+    pub fn ordered(gpu: Gpu) -> Result<Self, CudaError> {
+        let flags = sys::CUstream_flags::CU_STREAM_DEFAULT;
+        Self::new(gpu, flags, |_least, greatest| greatest)
+    }
+
+    /// A stream that waits for no other.
+    pub fn independent(gpu: Gpu) -> Result<Self, CudaError> {
+        let flags = sys::CUstream_flags::CU_STREAM_NON_BLOCKING;
+        Self::new(gpu, flags, |least, _greatest| least)
+    }
+
+    fn new(
+        gpu: Gpu,
+        flags: sys::CUstream_flags,
+        priority: impl Fn(i32, i32) -> i32,
+    ) -> Result<Self, CudaError> {
         let _bound = gpu.bind()?;
         let (mut least, mut greatest) = (0, 0);
         // SAFETY: the pointers are valid, and there is a context.
         let result = unsafe { sys::cuCtxGetStreamPriorityRange(&mut least, &mut greatest) };
         check("cuCtxGetStreamPriorityRange", result)?;
-        let priority = match priority {
-            Priority::Normal => least,
-            Priority::High => greatest,
-        };
+        let priority = priority(least, greatest);
         let mut raw = null_mut();
-        let blocking = sys::CUstream_flags::CU_STREAM_DEFAULT as u32;
         // SAFETY: the pointer is valid, and there is a context.
-        let result = unsafe { sys::cuStreamCreateWithPriority(&mut raw, blocking, priority) };
+        let result = unsafe { sys::cuStreamCreateWithPriority(&mut raw, flags as u32, priority) };
         check("cuStreamCreateWithPriority", result)?;
         Ok(Self { gpu, raw })
     }
