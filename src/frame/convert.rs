@@ -15,6 +15,15 @@ pub struct ConvertError {
     to: String,
 }
 
+impl ConvertError {
+    pub(super) fn new(from: &VideoInfo, to: &VideoInfo) -> Self {
+        Self {
+            from: describe(from),
+            to: describe(to),
+        }
+    }
+}
+
 /// Converts frames of one kind into frames of another.
 pub struct Converter {
     from: VideoInfo,
@@ -49,10 +58,7 @@ impl Converter {
     /// With `add_borders` the picture keeps its aspect ratio between black borders; without, it is
     /// stretched.
     pub fn new(from: &VideoInfo, to: &VideoInfo, add_borders: bool) -> Result<Self, ConvertError> {
-        let fail = |_| ConvertError {
-            from: describe(from),
-            to: describe(to),
-        };
+        let fail = |_| ConvertError::new(from, to);
         let mut config = VideoConverterConfig::new();
         let mut rows = from.height().min(to.height()) as i32;
         if add_borders {
@@ -98,7 +104,7 @@ impl Converter {
 }
 
 /// Where a picture lies within `to` when it keeps its shape: x, y, width, height.
-fn centred(from: &VideoInfo, to: &VideoInfo) -> (i32, i32, i32, i32) {
+pub(super) fn centred(from: &VideoInfo, to: &VideoInfo) -> (i32, i32, i32, i32) {
     let shape = |info: &VideoInfo| {
         let par = info.par();
         (

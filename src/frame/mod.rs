@@ -5,6 +5,7 @@
 //! What a frame is: a picture format, its planes, and the buffer that holds them.
 
 pub mod caps;
+pub mod card;
 pub mod code;
 pub mod convert;
 pub mod lanes;
