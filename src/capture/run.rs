@@ -14,7 +14,8 @@ use gst_video::VideoInfo;
 use crate::codec::CodecError;
 use crate::fault::Fault;
 use crate::gate::Gate;
-use crate::mem::nvmm::{self, Surface, Surfaces};
+use crate::mem::cuda::{CardViewMut, Stream};
+use crate::mem::nvmm::{self, Pixels, Surface, Surfaces};
 use crate::meta::roi;
 
 use super::CAT;
@@ -23,7 +24,7 @@ use super::deliver::DeliverError;
 use super::deliver::message::Outlet;
 use super::process::{Delivery, Facts, Job};
 use super::select::{Decision, FrameFacts, Reason, Selector};
-use super::snapshot::{SnapshotError, Snapshots};
+use super::snapshot::{Snapshot, SnapshotError, Snapshots};
 use super::stats::{Stats, StreamStats, Ticket};
 use super::worker::Worker;
 
@@ -66,7 +67,7 @@ pub struct Run {
 struct Streaming {
     stats: Arc<Stats>,
     selector: Selector,
-    streams: BTreeMap<u32, Stream>,
+    streams: BTreeMap<u32, StreamState>,
     input: Option<Arc<Input>>,
     segment: gst::FormattedSegment<gst::ClockTime>,
     snapshots: Snapshots,
@@ -75,7 +76,7 @@ struct Streaming {
     said_slots: bool,
 }
 
-struct Stream {
+struct StreamState {
     stats: Arc<StreamStats>,
     /// Frames seen.
     frames: u64,
@@ -300,7 +301,7 @@ impl Streaming {
             time: time.nseconds(),
             damaged,
         });
-        let state = self.streams.entry(stream).or_insert_with(|| Stream {
+        let state = self.streams.entry(stream).or_insert_with(|| StreamState {
             stats: self.stats.stream(stream),
             frames: 0,
         });
@@ -334,7 +335,7 @@ impl Streaming {
             let frame = frame.map_err(|error| job.unreadable(error))?;
             // A crop changes the size.
             job.info = frame.info.clone();
-            job.frame = Some(frame);
+            job.frame = Some(Snapshot::Host(frame));
         }
         Ok(job)
     }
@@ -349,8 +350,17 @@ impl Streaming {
     ) -> Result<Job, RenderError> {
         let mut job = self.job(buffer, taken, surface_info(caps, surface));
         if with_pixels {
-            let frame = self.snapshots.copy(&surface.view, &job.info);
-            job.frame = Some(frame.map_err(|error| job.unreadable(error))?);
+            let snapshot = match &surface.pixels {
+                Pixels::Host(view) => self.snapshots.copy(view, &job.info).map(Snapshot::Host),
+                Pixels::Card(pixels) => {
+                    let copy =
+                        |to: &mut CardViewMut<'_>, stream: &Stream| pixels.copy_to(to, stream);
+                    self.snapshots
+                        .of_card(pixels.gpu(), &job.info, copy)
+                        .map(Snapshot::Card)
+                }
+            };
+            job.frame = Some(snapshot.map_err(|error| job.unreadable(error))?);
         }
         Ok(job)
     }
@@ -387,8 +397,8 @@ impl Job {
 
 /// The caps with the size and the colours of a surface.
 fn surface_info(caps: &VideoInfo, surface: &Surface<'_>) -> VideoInfo {
-    let view = &surface.view;
-    VideoInfo::builder(view.format(), view.width() as u32, view.height() as u32)
+    let (width, height) = (surface.width() as u32, surface.height() as u32);
+    VideoInfo::builder(caps.format(), width, height)
         .fps(caps.fps())
         .colorimetry(&surface.colorimetry)
         .build()

@@ -4,6 +4,7 @@
 
 //! Pixels to bytes and back.
 
+pub mod card;
 pub mod jpeg;
 pub mod npy;
 pub mod png;
@@ -16,7 +17,9 @@ use gst_video::{VideoFormat, VideoInfo};
 
 use crate::frame::map::{FrameError, sibling};
 use crate::frame::{ConvertError, Frame, PoolError, View, ViewError, plane_sizes};
+use crate::mem::cuda::CudaError;
 
+pub use card::CardEncoder;
 pub use jpeg::{JpegDecoder, JpegEncoder, JpegHeader, Subsampling};
 pub use npy::{NpyError, NpyStack};
 pub use png::{PngEncoder, PngPicture};
@@ -66,6 +69,8 @@ pub enum CodecError {
     Convert(#[from] ConvertError),
     #[error(transparent)]
     Pool(#[from] PoolError),
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
 }
 
 fn check_size(

@@ -214,7 +214,7 @@ impl Got {
         if caps::is_nvmm(self.caps()) {
             let surfaces = Surfaces::read(self.buffer(), &info).unwrap();
             let surface = surfaces.surface(0).unwrap();
-            return look(&surface.view);
+            return look(surface.host().unwrap());
         }
         let frame =
             gst_video::VideoFrameRef::from_buffer_ref_readable(self.buffer(), &info).unwrap();
