@@ -15,15 +15,6 @@ pub struct ConvertError {
     to: String,
 }
 
-impl ConvertError {
-    pub(super) fn new(from: &VideoInfo, to: &VideoInfo) -> Self {
-        Self {
-            from: describe(from),
-            to: describe(to),
-        }
-    }
-}
-
 /// Converts frames of one kind into frames of another.
 pub struct Converter {
     from: VideoInfo,
@@ -58,7 +49,10 @@ impl Converter {
     /// With `add_borders` the picture keeps its aspect ratio between black borders; without, it is
     /// stretched.
     pub fn new(from: &VideoInfo, to: &VideoInfo, add_borders: bool) -> Result<Self, ConvertError> {
-        let fail = |_| ConvertError::new(from, to);
+        let fail = |_| ConvertError {
+            from: describe(from),
+            to: describe(to),
+        };
         let mut config = VideoConverterConfig::new();
         let mut rows = from.height().min(to.height()) as i32;
         if add_borders {
