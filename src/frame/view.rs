@@ -12,7 +12,7 @@ use gst_video::{VideoFormat, VideoFrame};
 use super::plane_sizes;
 
 /// Why planes do not hold the picture they are said to hold.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum ViewError {
     #[error("format {0:?} is not supported")]
     Format(VideoFormat),

@@ -2,13 +2,14 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The CUDA driver, if there is one. It is opened at run time: a machine without it is normal, and
-//! never a reason to crash.
+//! Whether there is a driver, and what its errors mean.
 
 #![allow(unsafe_code)]
 
 use cudarc::driver::sys;
 use once_cell::sync::OnceCell;
+
+use crate::frame::ViewError;
 
 /// CUDA 12.0, as the driver spells it.
 const OLDEST_VERSION: i32 = 12_000;
@@ -30,9 +31,77 @@ pub enum CudaError {
     )]
     NoDevice,
     #[error(
-        "{call} failed with CUDA error {code}: check with `nvidia-smi` that driver and kernel module fit together"
+        "there is no GPU {ordinal}: {devices} can be seen, counted from 0; set gpu-id accordingly, or make more visible (CUDA_VISIBLE_DEVICES)"
     )]
-    Call { call: &'static str, code: u32 },
+    NoSuchDevice { ordinal: u32, devices: u32 },
+    #[error(
+        "no memory for {bytes} bytes on GPU {ordinal} ({} MiB of {} MiB are free): use fewer or smaller frames (pool-size, queue-size, workers), or end what else uses the GPU",
+        .free >> 20, .total >> 20
+    )]
+    OutOfMemory {
+        ordinal: u32,
+        bytes: usize,
+        free: usize,
+        total: usize,
+    },
+    #[error("{call} failed: {code:?} ({}){}", *.code as u32, remedy(*.code))]
+    Call {
+        call: &'static str,
+        code: sys::CUresult,
+    },
+    #[error("{0} is no memory that CUDA knows, or not all of it")]
+    Pointer(String),
+    #[error("a picture does not lie within its memory: {0}")]
+    View(#[from] ViewError),
+}
+
+impl CudaError {
+    /// Whether every later call in this process fails as well.
+    pub fn is_sticky(&self) -> bool {
+        matches!(self, Self::Call { code, .. } if is_sticky(*code))
+    }
+}
+
+/// Errors that leave the context of a GPU unusable until the process ends.
+fn is_sticky(code: sys::CUresult) -> bool {
+    use sys::CUresult::*;
+    matches!(
+        code,
+        CUDA_ERROR_ECC_UNCORRECTABLE
+            | CUDA_ERROR_ILLEGAL_ADDRESS
+            | CUDA_ERROR_LAUNCH_TIMEOUT
+            | CUDA_ERROR_ASSERT
+            | CUDA_ERROR_HARDWARE_STACK_ERROR
+            | CUDA_ERROR_ILLEGAL_INSTRUCTION
+            | CUDA_ERROR_MISALIGNED_ADDRESS
+            | CUDA_ERROR_INVALID_ADDRESS_SPACE
+            | CUDA_ERROR_INVALID_PC
+            | CUDA_ERROR_LAUNCH_FAILED
+            | CUDA_ERROR_EXTERNAL_DEVICE
+    )
+}
+
+fn remedy(code: sys::CUresult) -> &'static str {
+    use sys::CUresult::*;
+    match code {
+        code if is_sticky(code) => {
+            ": the GPU stopped this process, by whatever of it faulted; start it again, and look at \
+             `dmesg` and `compute-sanitizer` for the cause"
+        }
+        CUDA_ERROR_INVALID_PTX
+        | CUDA_ERROR_NO_BINARY_FOR_GPU
+        | CUDA_ERROR_UNSUPPORTED_PTX_VERSION => {
+            ": the GPU must be of compute capability 7.0 or newer, and the driver 535 or newer"
+        }
+        CUDA_ERROR_NOT_INITIALIZED
+        | CUDA_ERROR_DEINITIALIZED
+        | CUDA_ERROR_UNKNOWN
+        | CUDA_ERROR_SYSTEM_DRIVER_MISMATCH
+        | CUDA_ERROR_SYSTEM_NOT_READY => {
+            ": check with `nvidia-smi` that driver and kernel module fit together"
+        }
+        _ => "",
+    }
 }
 
 /// A driver that can be used.
@@ -50,14 +119,11 @@ pub fn probe() -> Result<Driver, CudaError> {
     DRIVER.get_or_try_init(open).copied()
 }
 
-fn check(call: &'static str, result: sys::CUresult) -> Result<(), CudaError> {
+pub(super) fn check(call: &'static str, result: sys::CUresult) -> Result<(), CudaError> {
     match result {
         sys::CUresult::CUDA_SUCCESS => Ok(()),
         sys::CUresult::CUDA_ERROR_NO_DEVICE => Err(CudaError::NoDevice),
-        other => Err(CudaError::Call {
-            call,
-            code: other as u32,
-        }),
+        code => Err(CudaError::Call { call, code }),
     }
 }
 

@@ -1,0 +1,181 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Devices and their primary contexts.
+
+#![allow(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::marker::PhantomData;
+use std::ptr::null_mut;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cudarc::driver::sys;
+use once_cell::sync::OnceCell;
+
+use super::driver::{check, probe};
+use super::{CudaError, Stream};
+
+/// A device with its primary context. The context is kept until the process ends, as the CUDA
+/// runtime keeps it: making it anew takes a good part of a second.
+#[derive(Clone, Copy)]
+pub struct Gpu(&'static Inner);
+
+struct Inner {
+    ordinal: u32,
+    context: sys::CUcontext,
+    loaded: Mutex<Loaded>,
+    copies: OnceCell<Stream>,
+}
+
+/// What of our kernels was asked for so far. The names are those of sources and kernels.
+#[derive(Default)]
+struct Loaded {
+    modules: BTreeMap<&'static str, sys::CUmodule>,
+    functions: BTreeMap<(&'static str, &'static CStr), sys::CUfunction>,
+}
+
+// SAFETY: contexts, modules and functions can be used by any thread.
+unsafe impl Send for Inner {}
+// SAFETY: as above; what changes is behind locks.
+unsafe impl Sync for Inner {}
+
+/// Makes a context current until it is dropped, and then the one before it.
+pub(in crate::mem) struct Bound(PhantomData<*mut ()>);
+
+impl Bound {
+    /// # Safety
+    /// The context must live as long as the result.
+    pub unsafe fn to(context: sys::CUcontext) -> Result<Self, CudaError> {
+        // SAFETY: a live context, by the caller.
+        let result = unsafe { sys::cuCtxPushCurrent_v2(context) };
+        check("cuCtxPushCurrent", result)?;
+        Ok(Self(PhantomData))
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let mut context = null_mut();
+        // SAFETY: pops what `to` pushed on this very thread, as the type cannot be sent.
+        let _ = unsafe { sys::cuCtxPopCurrent_v2(&mut context) };
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Gpu {
+    /// The device with this number, of those that are visible.
+    pub fn get(ordinal: u32) -> Result<Self, CudaError> {
+        static GPUS: Mutex<BTreeMap<u32, Gpu>> = Mutex::new(BTreeMap::new());
+        let mut gpus = lock(&GPUS);
+        if let Some(gpu) = gpus.get(&ordinal) {
+            return Ok(*gpu);
+        }
+        let gpu = Self::open(ordinal)?;
+        gpus.insert(ordinal, gpu);
+        Ok(gpu)
+    }
+
+    fn open(ordinal: u32) -> Result<Self, CudaError> {
+        let devices = probe()?.devices;
+        let none = CudaError::NoSuchDevice { ordinal, devices };
+        let index = i32::try_from(ordinal).map_err(|_| none.clone())?;
+        if ordinal >= devices {
+            return Err(none);
+        }
+        let mut device = 0;
+        // SAFETY: the pointer is valid, and CUDA is initialised.
+        check("cuDeviceGet", unsafe {
+            sys::cuDeviceGet(&mut device, index)
+        })?;
+        let mut context = null_mut();
+        // SAFETY: the pointer is valid, and so is the device.
+        let result = unsafe { sys::cuDevicePrimaryCtxRetain(&mut context, device) };
+        check("cuDevicePrimaryCtxRetain", result)?;
+        Ok(Self(Box::leak(Box::new(Inner {
+            ordinal,
+            context,
+            loaded: Mutex::default(),
+            copies: OnceCell::new(),
+        }))))
+    }
+
+    /// As `gpu-id` counts.
+    pub fn ordinal(self) -> u32 {
+        self.0.ordinal
+    }
+
+    pub(in crate::mem) fn context(self) -> sys::CUcontext {
+        self.0.context
+    }
+
+    pub(in crate::mem) fn bind(self) -> Result<Bound, CudaError> {
+        // SAFETY: a primary context that is never released.
+        unsafe { Bound::to(self.0.context) }
+    }
+
+    /// Free and total bytes of memory.
+    pub fn memory(self) -> Result<(usize, usize), CudaError> {
+        let _bound = self.bind()?;
+        let (mut free, mut total) = (0, 0);
+        // SAFETY: the pointers are valid, and there is a context.
+        let result = unsafe { sys::cuMemGetInfo_v2(&mut free, &mut total) };
+        check("cuMemGetInfo", result)?;
+        Ok((free, total))
+    }
+
+    /// A stream for copies that are waited for at once, shared by all threads.
+    pub fn copies(self) -> Result<&'static Stream, CudaError> {
+        self.0.copies.get_or_try_init(|| Stream::ordered(self))
+    }
+
+    /// A kernel of a module, which is loaded first if need be. `ptx` ends with a zero.
+    pub(super) fn function(
+        self,
+        module: &'static str,
+        ptx: &'static CStr,
+        name: &'static CStr,
+    ) -> Result<sys::CUfunction, CudaError> {
+        let mut loaded = lock(&self.0.loaded);
+        if let Some(function) = loaded.functions.get(&(module, name)) {
+            return Ok(*function);
+        }
+        let _bound = self.bind()?;
+        let code = match loaded.modules.get(module) {
+            Some(code) => *code,
+            None => {
+                let mut code = null_mut();
+                // SAFETY: PTX with a zero at its end.
+                let result = unsafe { sys::cuModuleLoadData(&mut code, ptx.as_ptr().cast()) };
+                check("cuModuleLoadData", result)?;
+                loaded.modules.insert(module, code);
+                code
+            }
+        };
+        let mut function = null_mut();
+        // SAFETY: a loaded module and a string.
+        let result = unsafe { sys::cuModuleGetFunction(&mut function, code, name.as_ptr()) };
+        check("cuModuleGetFunction", result)?;
+        loaded.functions.insert((module, name), function);
+        Ok(function)
+    }
+}
+
+impl PartialEq for Gpu {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ordinal == other.0.ordinal
+    }
+}
+
+impl Eq for Gpu {}
+
+impl std::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gpu({})", self.0.ordinal)
+    }
+}

@@ -1,0 +1,218 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Owned memory that a GPU reaches.
+
+#![allow(unsafe_code)]
+
+use std::ptr::null_mut;
+
+use cudarc::driver::sys;
+use gst_video::VideoFormat;
+
+use super::driver::check;
+use super::{CardPlane, CardView, CardViewMut, CudaError, Gpu};
+
+/// Where memory lies, after the memory types of surfaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// On the card. The CPU cannot read it.
+    Device,
+    /// In the host, where the card can fetch it.
+    Pinned,
+    /// Wherever it was used last.
+    Unified,
+}
+
+/// One allocation.
+#[derive(Debug)]
+pub struct Memory {
+    gpu: Gpu,
+    kind: Kind,
+    address: u64,
+    len: usize,
+}
+
+impl Memory {
+    /// Memory with undefined contents.
+    pub fn new(gpu: Gpu, kind: Kind, len: usize) -> Result<Self, CudaError> {
+        let _bound = gpu.bind()?;
+        let mut address = 0;
+        let mut host = null_mut();
+        let (call, result) = match kind {
+            Kind::Device => {
+                // SAFETY: the pointer is valid, and there is a context.
+                let result = unsafe { sys::cuMemAlloc_v2(&mut address, len) };
+                ("cuMemAlloc", result)
+            }
+            Kind::Pinned => {
+                let flags = sys::CU_MEMHOSTALLOC_PORTABLE;
+                // SAFETY: as above.
+                let result = unsafe { sys::cuMemHostAlloc(&mut host, len, flags) };
+                address = host as u64;
+                ("cuMemHostAlloc", result)
+            }
+            Kind::Unified => {
+                let flags = sys::CUmemAttach_flags::CU_MEM_ATTACH_GLOBAL as u32;
+                // SAFETY: as above.
+                let result = unsafe { sys::cuMemAllocManaged(&mut address, len, flags) };
+                ("cuMemAllocManaged", result)
+            }
+        };
+        check(call, result).map_err(|error| match error {
+            CudaError::Call {
+                code: sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY,
+                ..
+            } => {
+                let (free, total) = gpu.memory().unwrap_or_default();
+                CudaError::OutOfMemory {
+                    ordinal: gpu.ordinal(),
+                    bytes: len,
+                    free,
+                    total,
+                }
+            }
+            other => other,
+        })?;
+        Ok(Self {
+            gpu,
+            kind,
+            address,
+            len,
+        })
+    }
+
+    /// Memory on the card with these contents.
+    pub fn of_bytes(gpu: Gpu, bytes: &[u8]) -> Result<Self, CudaError> {
+        let memory = Self::new(gpu, Kind::Device, bytes.len().max(1))?;
+        let _bound = gpu.bind()?;
+        // SAFETY: both have as many bytes, and the call waits for the copy.
+        let result =
+            unsafe { sys::cuMemcpyHtoD_v2(memory.address, bytes.as_ptr().cast(), bytes.len()) };
+        check("cuMemcpyHtoD", result)?;
+        memory.wait_for_default_stream()?;
+        Ok(memory)
+    }
+
+    /// Sets all bytes to zero.
+    pub fn clear(&mut self) -> Result<(), CudaError> {
+        let _bound = self.gpu.bind()?;
+        // SAFETY: all of the memory and no more.
+        let result = unsafe { sys::cuMemsetD8_v2(self.address, 0, self.len) };
+        check("cuMemsetD8", result)?;
+        self.wait_for_default_stream()
+    }
+
+    /// The calls without a stream may return before the card is done.
+    fn wait_for_default_stream(&self) -> Result<(), CudaError> {
+        // SAFETY: the legacy default stream of the context that is current.
+        check("cuStreamSynchronize", unsafe {
+            sys::cuStreamSynchronize(null_mut())
+        })
+    }
+
+    pub fn gpu(&self) -> Gpu {
+        self.gpu
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// For the card. Pinned and unified memory has the same for the CPU.
+    pub fn address(&self) -> u64 {
+        self.address
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// A picture in this memory: its planes by offset and pitch.
+    pub fn view(
+        &self,
+        format: VideoFormat,
+        size: (usize, usize),
+        planes: &[(usize, usize)],
+    ) -> Result<CardView<'_>, CudaError> {
+        let placed = self.place(planes);
+        let range = self.address..self.address + self.len as u64;
+        Ok(CardView::new(format, size, &placed, range)?)
+    }
+
+    pub fn view_mut(
+        &mut self,
+        format: VideoFormat,
+        size: (usize, usize),
+        planes: &[(usize, usize)],
+    ) -> Result<CardViewMut<'_>, CudaError> {
+        let placed = self.place(planes);
+        let range = self.address..self.address + self.len as u64;
+        Ok(CardViewMut::new(format, size, &placed, range)?)
+    }
+
+    fn place(&self, planes: &[(usize, usize)]) -> Vec<CardPlane> {
+        let place = |(offset, pitch): &(usize, usize)| CardPlane {
+            address: self.address.saturating_add(*offset as u64),
+            pitch: *pitch,
+        };
+        planes.iter().map(place).collect()
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        let Ok(_bound) = self.gpu.bind() else {
+            return;
+        };
+        // After an error of the card there is nothing to be done about memory.
+        let _ = match self.kind {
+            // SAFETY: allocated by cuMemAlloc; the call waits for work that uses it.
+            Kind::Device => unsafe { sys::cuMemFree_v2(self.address) },
+            // SAFETY: allocated by cuMemAllocManaged; as above.
+            Kind::Unified => unsafe { sys::cuMemFree_v2(self.address) },
+            Kind::Pinned => {
+                // The card may still be reading it.
+                // SAFETY: there is a context.
+                let _ = unsafe { sys::cuCtxSynchronize() };
+                // SAFETY: allocated by cuMemHostAlloc, and nobody has it any more.
+                unsafe { sys::cuMemFreeHost(self.address as *mut _) }
+            }
+        };
+    }
+}
+
+/// Pinned memory as the CPU sees it. There is no other way for it to get hold of the bytes than
+/// these references, and what the card still does to them is up to [whoever queued it](super).
+impl AsRef<[u8]> for Pinned {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: host memory of this size, initialised in `new`.
+        unsafe { std::slice::from_raw_parts(self.0.address as *const u8, self.0.len) }
+    }
+}
+
+impl AsMut<[u8]> for Pinned {
+    fn as_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and there is no other reference.
+        unsafe { std::slice::from_raw_parts_mut(self.0.address as *mut u8, self.0.len) }
+    }
+}
+
+/// Host memory that the card can fetch from and store to by itself.
+#[derive(Debug)]
+pub struct Pinned(Memory);
+
+impl Pinned {
+    /// Memory of zeros.
+    pub fn new(gpu: Gpu, len: usize) -> Result<Self, CudaError> {
+        let memory = Memory::new(gpu, Kind::Pinned, len.max(1))?;
+        // SAFETY: host memory of this size.
+        unsafe { (memory.address as *mut u8).write_bytes(0, memory.len) };
+        Ok(Self(memory))
+    }
+}
