@@ -456,7 +456,7 @@ impl ElementImpl for DsFrameInject {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let caps = caps::template();
+            let caps = caps::source_template();
             // Cannot be refused: one always-present pad of well-formed caps.
             gst::PadTemplate::new(
                 "src",
