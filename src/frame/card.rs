@@ -5,8 +5,11 @@
 //! Frames in the memory of a GPU.
 
 mod convert;
+mod matrix;
+mod plan;
+mod tables;
 
-pub use convert::CardConverter;
+pub use convert::{CardConverter, CardPlanar};
 
 use gst_video::{VideoFormat, VideoInfo};
 

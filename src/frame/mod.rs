@@ -17,7 +17,7 @@ pub mod view;
 
 use gst_video::{VideoFormat, VideoInfo};
 
-pub use card::{CardConverter, CardFrame};
+pub use card::{CardConverter, CardFrame, CardPlanar};
 pub use convert::{ConvertError, Converter};
 pub use map::FrameError;
 pub use pool::{HostPool, PoolError};
