@@ -6,6 +6,7 @@
 
 pub mod jpeg;
 pub mod npy;
+pub mod nvjpeg;
 pub mod png;
 pub mod scale;
 pub mod y4m;
@@ -19,6 +20,7 @@ use crate::frame::{ConvertError, Frame, PoolError, View, ViewError, plane_sizes}
 
 pub use jpeg::{JpegDecoder, JpegEncoder, JpegHeader, Subsampling};
 pub use npy::{NpyError, NpyStack};
+pub use nvjpeg::{CardJpeg, NvJpegError};
 pub use png::{PngEncoder, PngPicture};
 pub use scale::Scaler;
 
