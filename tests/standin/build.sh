@@ -13,7 +13,7 @@ compiler=${CXX:-g++}
 flags=(-std=c++17 -O2 -g1 -fPIC -fvisibility=hidden -Wall -Wextra)
 # Floats as NVRTC makes them with --fmad=false. What a GPU would fault on, or compute differently,
 # traps instead of passing silently.
-kernel_flags=(-ffp-contract=off -fno-strict-aliasing -Wno-unused -Wno-unknown-pragmas
+kernel_flags=(-ffp-contract=off -fno-strict-aliasing -Wno-unused -Wno-parentheses
     -fsanitize=alignment -fsanitize=bounds
     -fsanitize=integer-divide-by-zero -fsanitize=float-cast-overflow
     -fsanitize-undefined-trap-on-error)
