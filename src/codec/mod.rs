@@ -73,6 +73,8 @@ pub enum CodecError {
     Pool(#[from] PoolError),
     #[error(transparent)]
     Cuda(#[from] CudaError),
+    #[error(transparent)]
+    NvJpeg(#[from] NvJpegError),
 }
 
 fn check_size(
