@@ -440,7 +440,7 @@ extern "C" __global__ void convert(ConvertArgs a)
                 second = border;
             i32 to_row = halves_down(format) ? to_y / 2 : to_y + (i32)line;
             i32 to_rows = halves_down(format) ? (a.to.height + 1) / 2 : a.to.height;
-            if (to_y >= 0 && to_row < to_rows)
+            if (to_row >= 0 && to_row < to_rows)
                 store_pairs(a.to, to_x / 2, to_row, first, second);
         }
     }
@@ -524,7 +524,7 @@ __device__ __forceinline__ u32 levels(u32 sums)
 __device__ __forceinline__ u32 between_bytes(u32 one, u32 other, i32 part)
 {
     // What leaves the range comes in again at the other end, as in GStreamer.
-    return (one + (((i32)other - (i32)one) * part + 128 >> 8)) & 0xff;
+    return (one + ((((i32)other - (i32)one) * part + 128) >> 8)) & 0xff;
 }
 
 __device__ __forceinline__ u32 scaled_byte(const Job &job, u32 b, u32 y)

@@ -8,3 +8,4 @@
 #![allow(unsafe_code)]
 
 mod common;
+mod convert;

@@ -450,8 +450,10 @@ impl Plan {
         let matrix_first = part.width as u64 * part.height as u64 > width as u64 * height as u64;
         let before = matrix.filter(|_| matrix_first);
         let after = matrix.filter(|_| !matrix_first);
-        // RGB is scaled as it is, and so are pixels that are to become RGB.
-        let unpack = packed(from_format).is_none() || before.is_some();
+        // RGB is scaled as it is, and so are pixels that are to become RGB. Alpha must be there
+        // before, as coefficients do not always make a whole.
+        let gains_alpha = packed(from_format) == Some(3) && packed(to_format) == Some(4);
+        let unpack = packed(from_format).is_none() || before.is_some() || gains_alpha;
         let format = match (unpack, after) {
             (false, _) => from_format,
             (true, None) if packed(to_format).is_some() => to_format,
@@ -495,10 +497,16 @@ impl Plan {
             true => None,
             false => Some(down(Resampler::Cubic, height, part.height)?),
         };
+        let across_first = horizontal.is_some()
+            && part.width as u64 * height as u64 <= width as u64 * part.height as u64;
+        // Where the matrix comes in between, GStreamer even reads lines without it.
+        let ahead = up.1 == Chroma::Between && before.is_none() && !across_first;
+        let vertical = match vertical {
+            Some(Scaling::Down(taps)) if ahead => Some(Scaling::Down(taps.reading_ahead())),
+            other => other,
+        };
         match (horizontal, vertical) {
             (Some(horizontal), Some(vertical)) => {
-                let across_first =
-                    part.width as u64 * height as u64 <= width as u64 * part.height as u64;
                 let (first, second) = plan.halfway(
                     (width, height),
                     (part.width, part.height),

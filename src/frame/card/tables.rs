@@ -35,6 +35,44 @@ impl Taps {
     }
 }
 
+/// The lines that GStreamer keeps at least while it interpolates chroma.
+const LINES: usize = 5;
+
+impl Taps {
+    /// Coefficients of rows that come out of interpolating chroma in pairs of lines, as GStreamer
+    /// applies them: it reads a line ahead, and where it keeps no more lines than there are
+    /// coefficients, the first one of every other row meets the line that was read last. That shows
+    /// in the first row of a picture.
+    pub fn reading_ahead(mut self) -> Self {
+        if self.count < LINES {
+            return self;
+        }
+        let (size, count) = (self.offsets.len(), self.count);
+        // Room for one more, if there are as many lines.
+        let more = count < self.from;
+        self.count += usize::from(more);
+        self.taps.resize(size * self.count, 0);
+        for (index, offset) in self.offsets.iter_mut().enumerate() {
+            let end = *offset as usize + count;
+            // Pairs end with even lines.
+            if end.is_multiple_of(2) {
+                let tap = std::mem::take(&mut self.taps[index]);
+                // The line behind the last one is the last one.
+                let met = end.min(self.from - 1) - *offset as usize;
+                self.taps[met * size + index] += tap;
+            }
+            if more && end == self.from {
+                *offset -= 1;
+                for tap in (0..count).rev() {
+                    self.taps[(tap + 1) * size + index] = self.taps[tap * size + index];
+                }
+                self.taps[index] = 0;
+            }
+        }
+        self
+    }
+}
+
 /// Rounded, all in the same way, so that the sum is a whole: that way is searched for.
 fn rounded(exact: &[f64], bits: u32) -> impl Iterator<Item = i16> {
     let whole = 1 << bits;
