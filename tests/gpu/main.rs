@@ -5,5 +5,7 @@
 //! What needs a card, or the stand-in for its driver. Without `DSFRAME_GPU_TESTS=1` every test says
 //! so and returns.
 
+#![allow(unsafe_code)]
+
 mod nvjpeg;
 mod pixels;

@@ -4,6 +4,7 @@
 
 //! JPEG by the card: as good as by libjpeg-turbo, from many threads, in bounded memory.
 
+use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::sync::Arc;
 use std::thread;
 
@@ -250,9 +251,79 @@ fn the_making_of_a_picture_may_be_queued_with_it() {
     assert!(by_card(&jpeg, &first, 85, Subsampling::S420) == expected);
 }
 
-/// Nothing else may use the card meanwhile.
+/// Nothing else may use the card, or nvJPEG, meanwhile.
 mod alone {
     use super::*;
+
+    type Fail = unsafe extern "C" fn(*const c_char, c_uint, c_int);
+
+    /// Has a call of the stand-in's nvJPEG fail. Nothing on a card.
+    fn standin_fail(function: &CStr, nth: u32, status: i32) -> bool {
+        // SAFETY: it is loaded already, by the code that is tested.
+        let Ok(library) = (unsafe { libloading::Library::new("libnvjpeg.so.12") }) else {
+            return false;
+        };
+        // SAFETY: that is its type.
+        let Ok(fail) = (unsafe { library.get::<Fail>(c"standin_nvjpeg_fail") }) else {
+            return false;
+        };
+        // SAFETY: a string that ends with a zero.
+        unsafe { fail(function.as_ptr(), nth, status) };
+        true
+    }
+
+    #[test]
+    fn a_call_that_fails_costs_one_picture() {
+        let Some(jpeg) = nvjpeg() else { return };
+        if !standin_fail(c"", 0, 0) {
+            println!("skipped: only the stand-in fails at will");
+            return;
+        }
+        let gpu = jpeg.gpu();
+        let picture = OnCard::upload(gpu, &rgb(320, 200, 4, 4), 256);
+        let planar = converted(&rgb(320, 200, 4, 4), VideoFormat::I420);
+        let planar = OnCard::upload(gpu, &planar, 256);
+        let expected = [&picture, &planar].map(|p| by_card(&jpeg, p, 85, Subsampling::S420));
+        let free = gpu.memory().unwrap();
+        for function in [
+            c"nvjpegEncodeImage",
+            c"nvjpegEncodeYUV",
+            c"nvjpegEncoderParamsSetQuality",
+            c"nvjpegEncoderParamsSetSamplingFactors",
+            c"nvjpegEncodeRetrieveBitstream",
+        ] {
+            for status in [2, 6, 77] {
+                standin_fail(function, 0, status);
+                for (picture, quality) in [(&picture, 10 + status as u8), (&planar, 20)] {
+                    let mut file = vec![7];
+                    let result =
+                        jpeg.encode(&picture.view(), quality, Subsampling::S420, &mut file);
+                    let Err(error) = result else { continue };
+                    let message = error.to_string();
+                    assert!(message.contains(function.to_str().unwrap()), "{message}");
+                    assert_eq!(error.is_refusal(), status == 2, "{message}");
+                    assert_eq!(file, [7]);
+                }
+                standin_fail(function, 0, 0);
+                for (picture, expected) in [&picture, &planar].iter().zip(&expected) {
+                    assert!(by_card(&jpeg, picture, 85, Subsampling::S420) == *expected);
+                }
+            }
+        }
+        assert_eq!(gpu.memory().unwrap(), free);
+
+        // Nor does an encoder that cannot be made take the place of another.
+        drop(jpeg);
+        for function in [c"nvjpegEncoderStateCreate", c"nvjpegEncoderParamsCreate"] {
+            standin_fail(function, 0, 5);
+            let error = CardJpeg::get(gpu).unwrap_err();
+            assert!(error.is_refusal() && !error.is_absence(), "{error}");
+            standin_fail(function, 0, 0);
+        }
+        let jpeg = nvjpeg().unwrap();
+        assert!(by_card(&jpeg, &picture, 85, Subsampling::S420) == expected[0]);
+        assert_eq!(gpu.memory().unwrap(), free);
+    }
 
     #[test]
     fn a_thousand_pictures_leave_the_memory_as_it_was() {
