@@ -4,6 +4,7 @@
 
 //! Pixels to bytes and back.
 
+pub mod card;
 pub mod jpeg;
 pub mod npy;
 pub mod nvjpeg;
@@ -17,7 +18,9 @@ use gst_video::{VideoFormat, VideoInfo};
 
 use crate::frame::map::{FrameError, sibling};
 use crate::frame::{ConvertError, Frame, PoolError, View, ViewError, plane_sizes};
+use crate::mem::cuda::CudaError;
 
+pub use card::CardEncoder;
 pub use jpeg::{JpegDecoder, JpegEncoder, JpegHeader, Subsampling};
 pub use npy::{NpyError, NpyStack};
 pub use nvjpeg::{CardJpeg, NvJpegError};
@@ -68,6 +71,10 @@ pub enum CodecError {
     Convert(#[from] ConvertError),
     #[error(transparent)]
     Pool(#[from] PoolError),
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
+    #[error(transparent)]
+    NvJpeg(#[from] NvJpegError),
 }
 
 fn check_size(

@@ -7,5 +7,6 @@
 
 #![allow(unsafe_code)]
 
+mod common;
 mod nvjpeg;
 mod pixels;
