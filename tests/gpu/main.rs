@@ -9,3 +9,5 @@
 
 mod common;
 mod convert;
+mod nvjpeg;
+mod pixels;

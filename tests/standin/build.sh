@@ -85,6 +85,15 @@ if stale $library "${objects[@]}" $out/objects; then
     ln -sf libcuda.so.1 $out/libcuda.so
 fi
 
+nvjpeg=$out/libnvjpeg.so.12
+if [ ! -e /usr/include/jpeglib.h ]; then
+    echo "no stand-in for nvJPEG: libjpeg's header is not here (libjpeg-dev)" >&2
+elif stale $nvjpeg $here/nvjpeg.cpp $here/cuda.h $here/build.sh; then
+    "$compiler" "${flags[@]}" -shared -Wl,-soname,libnvjpeg.so.12 -o $nvjpeg.new $here/nvjpeg.cpp \
+        -L $out -lcuda -ljpeg
+    mv $nvjpeg.new $nvjpeg
+fi
+
 if [ "${1:-}" = --test ]; then
     if stale $out/selftest $library $here/selftest.cpp $here/*.h; then
         "$compiler" "${flags[@]}" -o $out/selftest $here/selftest.cpp -L $out -lcuda -pthread
