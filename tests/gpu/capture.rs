@@ -48,10 +48,10 @@ fn hand_built_surfaces_of_every_generation() {
                 let folder = TempDir::new().unwrap();
                 let mut batch = Batch::one(&context, generation, format, size);
                 let rig = rig(&folder, &batch.caps(), &[]);
-                rig.pad.push(batch.buffer(0)).unwrap();
+                push(&rig, batch.buffer(0));
                 // 0 is device memory, too.
                 batch.header.set("memType", 0);
-                rig.pad.push(batch.buffer(1)).unwrap();
+                push(&rig, batch.buffer(1));
                 rig.end();
                 for number in 0..2 {
                     let what = format!("{generation:?} {format} {size:?} {number}");
@@ -75,7 +75,7 @@ fn surfaces_of_a_batch_may_differ_in_size() {
         let mut batch = Batch::new(Generation::C, surfaces);
         let rig = rig(&folder, &batch.caps(), &[]);
         for number in 0..3 {
-            rig.pad.push(batch.buffer(number)).unwrap();
+            push(&rig, batch.buffer(number));
         }
         rig.end();
         for (stream, surface) in (0..).zip(&batch.surfaces) {
@@ -104,7 +104,7 @@ fn pictures_come_from_the_moment_of_the_push() {
     let picture = |number: u32| foreign::pixels(VideoFormat::Rgba, width, height, number + 100);
     for number in 0..12 {
         batch.surfaces[0].memory.write(&picture(number));
-        rig.pad.push(batch.buffer(u64::from(number))).unwrap();
+        push(&rig, batch.buffer(u64::from(number)));
         batch.surfaces[0].memory.fill(0xee);
     }
     rig.end();
@@ -129,7 +129,7 @@ fn work_before_the_push_is_waited_for() {
         batch.surfaces[0].memory.fill(0);
         let to = &batch.surfaces[0].memory;
         context.copy_late(&Stream::legacy(), &later.memory, to, &busy);
-        rig.pad.push(batch.buffer(u64::from(number))).unwrap();
+        push(&rig, batch.buffer(u64::from(number)));
         context.synchronize();
         pictures.push(later.pixels);
     }
@@ -203,7 +203,7 @@ fn cuda_memory_of_another_context_is_read_by_its_strides_and_never_downloaded() 
                 let mut frame = cuda_frame(&context, &info, number + 1, &downloads);
                 let pts = gst::ClockTime::from_mseconds(100 * u64::from(number));
                 frame.buffer.get_mut().unwrap().set_pts(pts);
-                rig.pad.push(frame.buffer).unwrap();
+                push(&rig, frame.buffer);
                 // A decoder has its surface back now.
                 frame.memory.fill(0xee);
                 pictures.push(frame.pixels);
@@ -235,7 +235,7 @@ fn cuda_memory_is_waited_for_whatever_stream_writes_it() {
         let later = context.upload(&frame.padded);
         frame.memory.fill(0);
         context.copy_late(&stream, &later, &frame.memory, &busy);
-        rig.pad.push(frame.buffer).unwrap();
+        push(&rig, frame.buffer);
         context.synchronize();
         pictures.push(frame.pixels);
     }
@@ -254,7 +254,7 @@ fn frames_that_are_not_selected_are_not_touched() {
     let size = (320, 180);
     let mut batch = Batch::one(&context, Generation::C, VideoFormat::Nv12, size);
     let rig = rig(&folder, &batch.caps(), &[("interval", "1000")]);
-    rig.pad.push(batch.buffer(0)).unwrap();
+    push(&rig, batch.buffer(0));
     crate::shared::until("the capture", || rig.count("captured") == 1);
     let copies = || {
         [
@@ -270,7 +270,7 @@ fn frames_that_are_not_selected_are_not_touched() {
     // Any look at such pixels would be an error, or the end of the process.
     batch.params[0].set_pointer("dataPtr", 0xdead_beef_0000);
     for number in 1..1000 {
-        rig.pad.push(batch.buffer(number)).unwrap();
+        push(&rig, batch.buffer(number));
     }
     assert_eq!(copies(), before);
     let messages = rig.end();
@@ -318,7 +318,7 @@ fn a_surface_is_captured_on_the_card_that_has_it() {
     let mut batch = Batch::one(&context, Generation::B, VideoFormat::I420, size);
     batch.header.set("gpuId", 1);
     let rig = rig(&folder, &batch.caps(), &[]);
-    rig.pad.push(batch.buffer(0)).unwrap();
+    push(&rig, batch.buffer(0));
     rig.end();
     let expected = [batch.surfaces[0].pixels.clone()];
     compare(&[saved(&folder, 0, 0)], &expected, 0, "gpuId 1");

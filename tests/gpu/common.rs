@@ -6,11 +6,13 @@
 
 use std::path::{Path, PathBuf};
 
+use gst::prelude::*;
 use gst_video::VideoFormat;
 use gstdsframe::frame::{Plane, View, code, plane_sizes};
 use tempfile::TempDir;
 
 use crate::card;
+use crate::shared::rig::Rig;
 use crate::shared::{files, play_well};
 
 /// Returns from a test that is not to run here, and says why. `on_card!()` wants the card alone;
@@ -21,6 +23,7 @@ macro_rules! on_card {
             println!("skipped: DSFRAME_GPU_TESTS is not 1");
             return;
         }
+        $crate::shared::init();
         $(if !$holds {
             println!("skipped: {}", $what);
             return;
@@ -144,6 +147,14 @@ impl Through<'_> {
             levels,
             &format!("{place:?} {self:?}"),
         );
+    }
+}
+
+/// Pushes a buffer that is to be taken.
+#[track_caller]
+pub fn push(rig: &Rig, buffer: gst::Buffer) {
+    if let Err(error) = rig.pad.push(buffer) {
+        panic!("{error:?}: {:?}", rig.messages().errors());
     }
 }
 
