@@ -74,8 +74,5 @@ private_registry examples
 tests/examples.sh
 
 stage "GPU"
-if compgen -G '/dev/nvidia[0-9]*' >/dev/null; then
-    echo "GPU tests: not run (no GPU tests in this version)"
-else
-    echo "GPU tests: not run (no GPU tests in this version, and no device)"
-fi
+private_registry gpu
+tests/gpu/local.sh

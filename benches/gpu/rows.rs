@@ -14,7 +14,8 @@ use gst::prelude::*;
 use gst_video::{VideoFormat, VideoFrame, VideoInfo};
 use gstdsframe::codec::JpegDecoder;
 use gstdsframe::frame::ViewMut;
-use gstdsframe::mem::nvmm::NvmmPool;
+use gstdsframe::mem::cuda::{Gpu, Kind};
+use gstdsframe::mem::nvmm::{NvmmPool, Place};
 use gstdsframe::mem::sys::Generation;
 
 use super::feed::{self, Feed, Prepared};
@@ -423,7 +424,11 @@ fn not_selected(material: &Material) -> Res<Ready<'_>> {
     let info = VideoInfo::builder(VideoFormat::Nv12, WIDTH, HEIGHT)
         .fps(gst::Fraction::new(30, 1))
         .build()?;
-    let pool = NvmmPool::new(&info, Generation::C, 0, BATCH, 1)?;
+    let place = Place::Card {
+        gpu: Gpu::get(0)?,
+        kind: Kind::Device,
+    };
+    let pool = NvmmPool::new(&info, Generation::C, place, BATCH, 1)?;
     pool.set_active(true)?;
     let mut buffer = pool.acquire_buffer(None)?;
     let writable = buffer.get_mut().ok_or("not writable")?;

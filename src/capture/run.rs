@@ -13,8 +13,9 @@ use gst_video::VideoInfo;
 
 use crate::codec::CodecError;
 use crate::fault::Fault;
+use crate::frame::caps::Memory;
 use crate::gate::Gate;
-use crate::mem::cuda::{CardViewMut, Stream};
+use crate::mem::cuda::{CardViewMut, Gpu, Stream};
 use crate::mem::nvmm::{self, Pixels, Surface, Surfaces};
 use crate::meta::roi;
 
@@ -34,6 +35,15 @@ pub enum RenderError {
     NotNegotiated,
     #[error(transparent)]
     Nvmm(#[from] nvmm::NvmmError),
+    #[error(
+        "frame {frame} of stream {stream} is on GPU {is}, and property \"gpu-id\" restricts the element to GPU {wanted}: set it to -1 to take the frames of every GPU"
+    )]
+    OtherGpu {
+        stream: u32,
+        frame: u64,
+        is: u32,
+        wanted: u32,
+    },
     #[error("cannot read frame {frame} of stream {stream}: {error}")]
     Snapshot {
         stream: u32,
@@ -46,6 +56,7 @@ impl From<&RenderError> for Fault {
     fn from(error: &RenderError) -> Self {
         match error {
             RenderError::NotNegotiated => Self::core(gst::CoreError::Negotiation, error),
+            RenderError::OtherGpu { .. } => Self::resource(gst::ResourceError::Settings, error),
             RenderError::Nvmm(_) | RenderError::Snapshot { .. } => {
                 Self::stream(gst::StreamError::Format, error)
             }
@@ -72,6 +83,8 @@ struct Streaming {
     segment: gst::FormattedSegment<gst::ClockTime>,
     snapshots: Snapshots,
     next_number: u64,
+    /// The only GPU to take frames of.
+    gpu_id: Option<u32>,
     said_no_pts: bool,
     said_slots: bool,
 }
@@ -85,7 +98,7 @@ struct StreamState {
 /// What the caps say.
 struct Input {
     info: VideoInfo,
-    nvmm: bool,
+    memory: Memory,
 }
 
 /// The frames of one buffer that were selected.
@@ -144,6 +157,7 @@ impl Run {
                 segment: gst::FormattedSegment::new(),
                 snapshots: Snapshots::default(),
                 next_number: first,
+                gpu_id: config.gpu_id,
                 said_no_pts: false,
                 said_slots: false,
             }),
@@ -165,9 +179,9 @@ impl Run {
         self.has_requests.store(true, Ordering::Release);
     }
 
-    pub fn set_caps(&self, info: VideoInfo, nvmm: bool) -> Result<(), CodecError> {
+    pub fn set_caps(&self, info: VideoInfo, memory: Memory) -> Result<(), CodecError> {
         self.worker.process().check(&info)?;
-        lock(&self.streaming).input = Some(Arc::new(Input { info, nvmm }));
+        lock(&self.streaming).input = Some(Arc::new(Input { info, memory }));
         Ok(())
     }
 
@@ -252,7 +266,7 @@ impl Streaming {
         let damaged = buffer
             .flags()
             .intersects(gst::BufferFlags::GAP | gst::BufferFlags::CORRUPTED);
-        if !input.nvmm {
+        if input.memory != Memory::Nvmm {
             self.selector.begin([0]);
             let Some(mut taken) = self.decide(0, time, damaged) else {
                 return Ok(());
@@ -353,6 +367,7 @@ impl Streaming {
             let snapshot = match &surface.pixels {
                 Pixels::Host(view) => self.snapshots.copy(view, &job.info).map(Snapshot::Host),
                 Pixels::Card(pixels) => {
+                    self.check_gpu(&job, pixels.gpu())?;
                     let copy =
                         |to: &mut CardViewMut<'_>, stream: &Stream| pixels.copy_to(to, stream);
                     self.snapshots
@@ -363,6 +378,18 @@ impl Streaming {
             job.frame = Some(snapshot.map_err(|error| job.unreadable(error))?);
         }
         Ok(job)
+    }
+
+    fn check_gpu(&self, job: &Job, gpu: Gpu) -> Result<(), RenderError> {
+        match self.gpu_id {
+            Some(wanted) if wanted != gpu.ordinal() => Err(RenderError::OtherGpu {
+                stream: job.facts.stream,
+                frame: job.facts.frame,
+                is: gpu.ordinal(),
+                wanted,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn job(&mut self, buffer: &gst::Buffer, taken: Taken, info: VideoInfo) -> Job {

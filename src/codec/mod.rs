@@ -7,6 +7,7 @@
 pub mod card;
 pub mod jpeg;
 pub mod npy;
+pub mod nvjpeg;
 pub mod png;
 pub mod scale;
 pub mod y4m;
@@ -22,6 +23,7 @@ use crate::mem::cuda::CudaError;
 pub use card::CardEncoder;
 pub use jpeg::{JpegDecoder, JpegEncoder, JpegHeader, Subsampling};
 pub use npy::{NpyError, NpyStack};
+pub use nvjpeg::{CardJpeg, NvJpegError};
 pub use png::{PngEncoder, PngPicture};
 pub use scale::Scaler;
 
@@ -71,6 +73,8 @@ pub enum CodecError {
     Pool(#[from] PoolError),
     #[error(transparent)]
     Cuda(#[from] CudaError),
+    #[error(transparent)]
+    NvJpeg(#[from] NvJpegError),
 }
 
 fn check_size(

@@ -21,7 +21,7 @@ use crate::mem::sys::Generation;
 use super::CAT;
 use super::config::{Config, Origin, Placement, Settings};
 use super::enums::MemoryType;
-use super::negotiate::{Chosen, Wishes, choose};
+use super::negotiate::{Chosen, Wishes, choose, names_nvmm};
 use super::output::{Launched, Nvmm, Output, OutputError};
 use super::pace::Pace;
 use super::properties;
@@ -268,8 +268,10 @@ impl DsFrameInject {
             declared: config.declared,
             facts,
             placement: config.placement,
+            // Not asked for in vain: it opens the GPU.
             nvmm: match config.placement {
                 Placement::System => Err("device is cpu".into()),
+                Placement::Auto if !names_nvmm(&peer) => Err("nobody asks for NVMM".into()),
                 _ => Self::nvmm(config),
             },
         };
@@ -456,7 +458,7 @@ impl ElementImpl for DsFrameInject {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let caps = caps::template();
+            let caps = caps::source_template();
             // Cannot be refused: one always-present pad of well-formed caps.
             gst::PadTemplate::new(
                 "src",

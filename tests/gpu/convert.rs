@@ -7,9 +7,7 @@
 use gst_video::{
     VideoChromaSite, VideoColorMatrix, VideoColorRange, VideoColorimetry, VideoFormat, VideoInfo,
 };
-use gstdsframe::frame::{
-    CardConverter, Converter, Frame, HostPool, View, ViewMut, plane_sizes,
-};
+use gstdsframe::frame::{CardConverter, Converter, Frame, HostPool, View, ViewMut, plane_sizes};
 use gstdsframe::mem::cuda::{CardView, CardViewMut, Gpu, Kind, Memory, Stream, copy};
 
 use super::common;

@@ -3,9 +3,21 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! What needs a card, or the stand-in for its driver. Without `DSFRAME_GPU_TESTS=1` every test says
-//! so and returns.
+//! so and returns; `tests/gpu/local.sh` and `run.sh` set it.
 
 #![allow(unsafe_code)]
 
+mod capture;
+mod card;
 mod common;
 mod convert;
+mod cuda_memory;
+mod elements;
+mod faults;
+mod foreign;
+mod nvjpeg;
+mod pixels;
+#[path = "../common/mod.rs"]
+mod shared;
+#[path = "../abi/structs.rs"]
+mod structs;

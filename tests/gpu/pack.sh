@@ -16,14 +16,6 @@ plugins=(coreelements app videotestsrc videoconvertscale videorate videofilter t
     playback rawparse y4mdec jpeg jpegformat png multifile imagefreeze videoparsersbad isomp4
     matroska debugutilsbad nvcodec openh264)
 
-# The library of a plugin, wherever the distribution has it.
-plugin_file() {
-    local file
-    for file in "$(pkg-config --variable=pluginsdir gstreamer-1.0)/libgst$1.so"; do
-        if [[ -f $file ]]; then echo "$file"; fi
-    done
-}
-
 # The program that a `cargo ... --no-run` has built.
 built() {
     "$@" --message-format=json | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
@@ -52,13 +44,13 @@ mkdir -p "$dir"/{bin,lib,plugins,dsframe,peers,clips}
 cp -L "$(command -v gst-launch-1.0)" "$(command -v gst-inspect-1.0)" "$dir/bin/"
 cp -L "$(pkg-config --variable=pluginscannerdir gstreamer-1.0)/gst-plugin-scanner" "$dir/bin/"
 for name in "${plugins[@]}"; do
-    file=$(plugin_file "$name")
-    if [[ -n $file ]]; then cp -L "$file" "$dir/plugins/"; else echo "not here, left out: $name" >&2; fi
+    file=$(pkg-config --variable=pluginsdir gstreamer-1.0)/libgst$name.so
+    if [[ -f $file ]]; then cp -L "$file" "$dir/plugins/"; else echo "not here, left out: $name" >&2; fi
 done
 strip --strip-debug -o "$dir/dsframe/libgstdsframe.so" target/release/libgstdsframe.so
 strip --strip-debug -o "$dir/bin/gpu-tests" "$tests"
 strip --strip-debug -o "$dir/bin/gpu-bench" "$bench"
-cp benches/gpu/*.cpp benches/gpu/*.py "$dir/peers/"
+cp benches/gpu/*.cpp benches/gpu/*.py benches/gpu/build.sh "$dir/peers/"
 cp tests/gpu/run.sh "$dir/"
 
 # All that was copied is linked against, but for what comes with every system: mixing C runtimes

@@ -96,27 +96,14 @@ run_tests() {
     fi
 }
 
-# build_peer PROGRAM SOURCE ARGUMENTS...
-build_peer() {
-    local program=$1 source=$2
-    shift 2
-    LD_LIBRARY_PATH=$DSFRAME_GPU_OUTER_LIBRARY_PATH \
-        nvcc -O3 -std=c++17 -o "$work/$program" "$packed/peers/$source" "$@"
-}
-
 run_bench() {
-    local status nvcc_folder=/usr/local/cuda/bin
-    command -v nvcc >/dev/null || PATH=$PATH:$nvcc_folder
+    local status
     export DSFRAME_GPU_PROGRAMS=$work
-    export -f build_peer
-    export packed work
-    stage "build the peers" 120 bash -c \
-        'build_peer nvjpeg_loop nvjpeg_loop.cpp -lnvjpeg & a=$!
-         build_peer pinned_read pinned_read.cpp & b=$!
-         wait $a && wait $b' || row "build the peers" "" "" "" "" "no"
+    stage "build the peers" 120 "$packed/peers/build.sh" "$work" ||
+        row "build the peers" "" "" "" "" "no"
     stage "bench" 290 env -u GST_PLUGIN_PATH DSFRAME_GPU_ROWS="$rows" "$packed/bin/gpu-bench"
     status=$?
-    if [[ $status -ne 0 ]]; then row "bench" "" "" "" "all rows" "$(verdict $status)"; fi
+    if [[ $status -ne 0 ]]; then row "bench" "" "" "" "all rows run" "$(verdict $status)"; fi
 }
 
 nvidia-smi --query-gpu=name,driver_version,memory.total,memory.used --format=csv,noheader ||

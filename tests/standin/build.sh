@@ -13,7 +13,7 @@ compiler=${CXX:-g++}
 flags=(-std=c++17 -O2 -g1 -fPIC -fvisibility=hidden -Wall -Wextra)
 # Floats as NVRTC makes them with --fmad=false. What a GPU would fault on, or compute differently,
 # traps instead of passing silently.
-kernel_flags=(-ffp-contract=off -fno-strict-aliasing -Wno-unused -Wno-unknown-pragmas
+kernel_flags=(-ffp-contract=off -fno-strict-aliasing -Wno-unused -Wno-parentheses
     -fsanitize=alignment -fsanitize=bounds
     -fsanitize=integer-divide-by-zero -fsanitize=float-cast-overflow
     -fsanitize-undefined-trap-on-error)
@@ -83,6 +83,15 @@ if stale $library "${objects[@]}" $out/objects; then
     mv $library.new $library
     # Programs ask for this name first, and must not find a real one.
     ln -sf libcuda.so.1 $out/libcuda.so
+fi
+
+nvjpeg=$out/libnvjpeg.so.12
+if [ ! -e /usr/include/jpeglib.h ]; then
+    echo "no stand-in for nvJPEG: libjpeg's header is not here (libjpeg-dev)" >&2
+elif stale $nvjpeg $here/nvjpeg.cpp $here/cuda.h $here/build.sh; then
+    "$compiler" "${flags[@]}" -shared -Wl,-soname,libnvjpeg.so.12 -o $nvjpeg.new $here/nvjpeg.cpp \
+        -L $out -lcuda -ljpeg
+    mv $nvjpeg.new $nvjpeg
 fi
 
 if [ "${1:-}" = --test ]; then

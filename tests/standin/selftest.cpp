@@ -286,7 +286,7 @@ void kernels_stay_within_their_memory()
     static unsigned char host[64];
     breaks(CUDA_ERROR_ILLEGAL_ADDRESS, [](F &f) { return f.launch(f.other, f.memory, 0, 1001, 1); });
     breaks(CUDA_ERROR_ILLEGAL_ADDRESS, [](F &f) { return f.launch(f.other, f.memory, -1, 1, 1); });
-    breaks(CUDA_ERROR_ILLEGAL_ADDRESS, [](F &f) { return f.launch(f.other, f.memory, 1 << 20, 2 << 20, 1); });
+    breaks(CUDA_ERROR_ILLEGAL_ADDRESS, [](F &f) { return f.launch(f.other, f.memory, 2000, 2100, 1); });
     breaks(CUDA_ERROR_ILLEGAL_ADDRESS, [](F &f) { return f.launch(f.other, f.peer, 0, 1, 1); });
     breaks(CUDA_ERROR_ILLEGAL_ADDRESS, [](F &f) { return f.launch(f.other, reinterpret_cast<uintptr_t>(host), 0, 1, 1); });
     breaks(CUDA_ERROR_ILLEGAL_ADDRESS, [](F &f) { return f.launch(f.other, 0, 0, 1, 1); });

@@ -183,7 +183,8 @@ impl CardConverter {
                     let source = scratch.as_ref().unwrap_or(from);
                     match self.writable(*target)? {
                         Some(mut target) => {
-                            self.kernels.convert(source, &mut target, conversion, stream)?;
+                            self.kernels
+                                .convert(source, &mut target, conversion, stream)?;
                         }
                         None => self.kernels.convert(source, to, conversion, stream)?,
                     }

@@ -266,7 +266,8 @@ impl Plan {
             return None;
         }
         let part = part_of(from, to, add_borders);
-        let same_size = (part.width, part.height) == (from.width() as usize, from.height() as usize);
+        let same_size =
+            (part.width, part.height) == (from.width() as usize, from.height() as usize);
         let same_matrix = is_same(from, to);
         if same_matrix && by_planes(from_format, to_format) {
             return Self::planes(from, to, part);
@@ -287,7 +288,12 @@ impl Plan {
                 scratch: Vec::new(),
             });
         }
-        Self::pixels(from, to, part, (!same_matrix).then(|| Matrix::new(from, to)))
+        Self::pixels(
+            from,
+            to,
+            part,
+            (!same_matrix).then(|| Matrix::new(from, to)),
+        )
     }
 
     fn add(&mut self, format: VideoFormat, width: usize, height: usize) -> Place {
@@ -469,11 +475,7 @@ impl Plan {
         }
         let (target, place) = match pack {
             true => (
-                Rect {
-                    x: 0,
-                    y: 0,
-                    ..part
-                },
+                Rect { x: 0, y: 0, ..part },
                 plan.add(format, part.width, part.height),
             ),
             false => (part, Place::To),

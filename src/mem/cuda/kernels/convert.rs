@@ -142,7 +142,11 @@ impl Table {
     ) -> Result<Self, CudaError> {
         let to = offsets.len();
         assert_eq!(taps.len(), to * count);
-        assert!(offsets.iter().all(|offset| *offset as usize + count <= from));
+        assert!(
+            offsets
+                .iter()
+                .all(|offset| *offset as usize + count <= from)
+        );
         let mut bytes = Vec::with_capacity(4 * to + 2 * taps.len());
         bytes.extend(offsets.iter().flat_map(|offset| offset.to_ne_bytes()));
         bytes.extend(taps.iter().flat_map(|tap| tap.to_ne_bytes()));
@@ -195,14 +199,24 @@ impl Scratch {
 
     pub fn view(&self) -> Result<CardView<'_>, CudaError> {
         let planes = [self.plane];
-        Ok(CardView::new(self.format, self.size, &planes, self.range())?)
+        Ok(CardView::new(
+            self.format,
+            self.size,
+            &planes,
+            self.range(),
+        )?)
     }
 
     /// Not exclusive: what is queued in one stream is done one after another, and the CPU does not
     /// get hold of the contents.
     pub fn view_mut(&self) -> Result<CardViewMut<'_>, CudaError> {
         let planes = [self.plane];
-        Ok(CardViewMut::new(self.format, self.size, &planes, self.range())?)
+        Ok(CardViewMut::new(
+            self.format,
+            self.size,
+            &planes,
+            self.range(),
+        )?)
     }
 }
 
