@@ -16,7 +16,7 @@ use common::{at, check_accounts, files, lines, play_well};
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoFrameFlags, VideoInfo, VideoMeta};
 use gstdsframe::frame::{FORMATS, SYSTEM_FORMATS, plane_sizes};
-use gstdsframe::mem::nvmm::{self, NvmmPool};
+use gstdsframe::mem::nvmm::{self, NvmmPool, Place};
 use gstdsframe::mem::sys::Generation;
 use tempfile::{TempDir, tempdir};
 
@@ -612,7 +612,7 @@ fn fill(buffer: &mut gst::BufferRef, slot: usize, value: u8) {
 #[test]
 fn a_batch_is_one_stream_for_each_surface() {
     let info = info(VideoFormat::Rgb, 7, 5);
-    let pool = NvmmPool::new(&info, Generation::C, 0, 4, 2).unwrap();
+    let pool = NvmmPool::new(&info, Generation::C, Place::Host { gpu_id: 0 }, 4, 2).unwrap();
     pool.set_active(true).unwrap();
     for (streams, want) in [("", vec![0u32, 1, 2, 3]), ("1,3", vec![1, 3])] {
         let folder = tempdir().unwrap();
@@ -666,7 +666,7 @@ fn a_batch_is_one_stream_for_each_surface() {
 #[test]
 fn all_streams_of_a_batch_are_captured_on_demand() {
     let info = info(VideoFormat::Gray8, 4, 4);
-    let pool = NvmmPool::new(&info, Generation::B, 0, 3, 0).unwrap();
+    let pool = NvmmPool::new(&info, Generation::B, Place::Host { gpu_id: 0 }, 3, 0).unwrap();
     pool.set_active(true).unwrap();
     let folder = tempdir().unwrap();
     let location = at(&folder, "{stream}-{frame}.raw");
@@ -1020,7 +1020,7 @@ fn a_limited_pool_never_runs_dry() {
 #[test]
 fn memory_of_another_kind_is_copied() {
     let info = info(VideoFormat::Gray8, 32, 2);
-    let pool = NvmmPool::new(&info, Generation::C, 0, 1, 1).unwrap();
+    let pool = NvmmPool::new(&info, Generation::C, Place::Host { gpu_id: 0 }, 1, 1).unwrap();
     pool.set_active(true).unwrap();
     let folder = tempdir().unwrap();
     let stall = Stall::new(folder.path());

@@ -191,6 +191,7 @@ fn set_native_target(source: &mut dyn Source) {
         .set_target(&Target {
             info,
             add_borders: false,
+            card: None,
         })
         .unwrap();
 }
@@ -287,6 +288,7 @@ fn frames_are_converted_and_a_new_target_holds_at_once() {
     let target = |format, width, height| Target {
         info: VideoInfo::builder(format, width, height).build().unwrap(),
         add_borders: false,
+        card: None,
     };
     source
         .set_target(&target(VideoFormat::Gray8, 320, 192))

@@ -14,7 +14,7 @@ use abi::{Struct, header, header_address, init, params, peek, poke};
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 use gstdsframe::frame::FORMATS;
-use gstdsframe::mem::nvmm::{self, NvmmAllocator, NvmmError, NvmmPool, Spec, Surfaces};
+use gstdsframe::mem::nvmm::{self, NvmmAllocator, NvmmError, NvmmPool, Place, Spec, Surfaces};
 use gstdsframe::mem::sys::Generation;
 
 const SIZES: [(u32, u32); 3] = [(1, 1), (641, 479), (1920, 1080)];
@@ -24,7 +24,14 @@ fn info(format: VideoFormat, width: u32, height: u32) -> VideoInfo {
 }
 
 fn pool(info: &VideoInfo, generation: Generation, batch: u32, max_buffers: u32) -> NvmmPool {
-    let pool = NvmmPool::new(info, generation, 2, batch, max_buffers).unwrap();
+    let pool = NvmmPool::new(
+        info,
+        generation,
+        Place::Host { gpu_id: 2 },
+        batch,
+        max_buffers,
+    )
+    .unwrap();
     pool.set_active(true).unwrap();
     pool
 }
@@ -46,7 +53,7 @@ fn pixels(buffer: &gst::BufferRef, info: &VideoInfo, index: usize) -> Vec<u8> {
     let surfaces = Surfaces::read(buffer, info).unwrap();
     let mut out = Vec::new();
     let surface = surfaces.surface(index).unwrap();
-    surface.view.append_tight(&mut out);
+    surface.host().unwrap().append_tight(&mut out);
     out
 }
 
@@ -175,7 +182,13 @@ fn buffers_are_as_measured() {
 fn what_cannot_be_a_surface_is_refused() {
     init();
     let new = |format, width, height, batch| {
-        Spec::new(&info(format, width, height), Generation::C, 0, batch).map(|_| ())
+        Spec::new(
+            &info(format, width, height),
+            Generation::C,
+            Place::Host { gpu_id: 0 },
+            batch,
+        )
+        .map(|_| ())
     };
     assert!(matches!(
         new(VideoFormat::Yuy2, 64, 64, 1),
@@ -287,7 +300,7 @@ fn memories_are_shared_whole_or_not_at_all() {
     let allocator = NvmmAllocator::default();
     let info = info(VideoFormat::Gray8, 20, 10);
     for generation in Generation::ALL {
-        let spec = Spec::new(&info, generation, 0, 1).unwrap();
+        let spec = Spec::new(&info, generation, Place::Host { gpu_id: 0 }, 1).unwrap();
         let memory = allocator.alloc_surfaces(spec).unwrap();
         let size = generation.surface_size();
         let child = memory.share(..);
@@ -434,7 +447,7 @@ fn a_full_pool_blocks_until_it_is_flushed() {
 fn whoever_configures_the_pool_gets_the_size_of_the_header() {
     init();
     let info = info(VideoFormat::Nv12, 320, 240);
-    let pool = NvmmPool::new(&info, Generation::A, 2, 1, 4).unwrap();
+    let pool = NvmmPool::new(&info, Generation::A, Place::Host { gpu_id: 2 }, 1, 4).unwrap();
     let (caps, size, min, max) = pool.config().params().unwrap();
     assert_eq!((size, min, max), (64, 0, 4));
     let caps = caps.unwrap();

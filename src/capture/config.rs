@@ -41,6 +41,7 @@ pub struct Settings {
     pub on_error: OnError,
     pub on_exists: OnExists,
     pub drain_timeout: u64,
+    pub gpu_id: i32,
     pub unique_id: u32,
 }
 
@@ -70,6 +71,7 @@ impl Default for Settings {
             on_error: OnError::Continue,
             on_exists: OnExists::Suffix,
             drain_timeout: 30_000_000_000,
+            gpu_id: -1,
             unique_id: 0,
         }
     }
@@ -99,6 +101,8 @@ pub struct Config {
     pub workers: usize,
     pub on_error: OnError,
     pub drain_timeout: Duration,
+    /// The only GPU to take frames of.
+    pub gpu_id: Option<u32>,
     pub unique_id: u32,
 }
 
@@ -152,6 +156,7 @@ impl TryFrom<&Settings> for Config {
             workers,
             on_error: set.on_error,
             drain_timeout: Duration::from_nanos(set.drain_timeout),
+            gpu_id: u32::try_from(set.gpu_id).ok(),
             unique_id: set.unique_id,
         })
     }

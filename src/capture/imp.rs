@@ -291,7 +291,7 @@ impl ElementImpl for DsFrameCapture {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let caps = caps::template();
+            let caps = caps::sink_template();
             // Cannot be refused: one always-present pad of well-formed caps.
             gst::PadTemplate::new(
                 "sink",
@@ -338,7 +338,7 @@ impl BaseSinkImpl for DsFrameCapture {
         if !nvmm::disabled() {
             return self.parent_caps(filter);
         }
-        let caps: gst::Caps = caps::template()
+        let caps: gst::Caps = caps::sink_template()
             .iter_with_features()
             .filter(|(_, features)| !features.contains(nvmm::CAPS_FEATURE))
             .map(|(structure, features)| (structure.to_owned(), features.to_owned()))
@@ -351,11 +351,11 @@ impl BaseSinkImpl for DsFrameCapture {
     fn set_caps(&self, given: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info = VideoInfo::from_caps(given)
             .map_err(|_| gst::loggable_error!(CAT, "not video caps: {given}"))?;
-        let is_nvmm = caps::is_nvmm(given);
+        let memory = caps::Memory::of(given);
         let run = self
             .run()
             .ok_or_else(|| gst::loggable_error!(CAT, "not running"))?;
-        run.set_caps(info, is_nvmm).map_err(|error| {
+        run.set_caps(info, memory).map_err(|error| {
             Fault::stream(gst::StreamError::Format, &error).post_error(self.obj().upcast_ref());
             gst::loggable_error!(CAT, "{error}")
         })

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use gst_video::{VideoFormat, VideoInfo};
 
-use crate::codec::{self, CodecError, PictureEncoder, Scaler};
+use crate::codec::{self, CardEncoder, CodecError, PictureEncoder, Scaler};
 use crate::fault::Fault;
 use crate::frame::map::sibling;
 use crate::frame::stats::{PictureStats, statistics};
@@ -27,6 +27,7 @@ use super::deliver::message::Outlet;
 use super::enums::OnError;
 use super::name::NameFacts;
 use super::select::Reason;
+use super::snapshot::Snapshot;
 use super::stats::{Fate, Stats, Ticket};
 use super::worker::Process;
 
@@ -64,7 +65,7 @@ pub struct Job {
     pub facts: Facts,
     pub info: VideoInfo,
     /// Absent where only the record counts.
-    pub frame: Option<Frame>,
+    pub frame: Option<Snapshot>,
     pub ticket: Arc<Ticket>,
 }
 
@@ -80,6 +81,7 @@ pub struct Output {
 pub struct Scratch {
     encoder: PictureEncoder,
     scaler: Scaler,
+    card: CardEncoder,
     bytes: Vec<u8>,
 }
 
@@ -101,6 +103,7 @@ pub struct Delivery {
     last_taken: AtomicBool,
     eos_posted: AtomicBool,
     failed: AtomicBool,
+    fallback_said: AtomicBool,
 }
 
 impl Delivery {
@@ -159,6 +162,7 @@ impl Delivery {
             last_taken: AtomicBool::new(false),
             eos_posted: AtomicBool::new(false),
             failed: AtomicBool::new(false),
+            fallback_said: AtomicBool::new(false),
         };
         Ok((delivery, first))
     }
@@ -223,21 +227,51 @@ impl Delivery {
             return Ok(output);
         };
         let begun = Instant::now();
-        if self.with_statistics {
-            let stats = picture_statistics(&mut scratch.scaler, &frame, width, height);
-            output.statistics = Some(stats.map_err(encode_error)?);
-        }
-        if let Some((files, settings)) = &self.pictures {
-            let picture = scratch
-                .encoder
-                .encode(&frame, settings, &mut scratch.bytes)
-                .map_err(encode_error)?;
-            drop(frame);
+        let picture = match &frame {
+            Snapshot::Host(frame) => {
+                if self.with_statistics {
+                    let stats = picture_statistics(&mut scratch.scaler, frame, width, height);
+                    output.statistics = Some(stats.map_err(encode_error)?);
+                }
+                let encode = |(_, settings): &(Files, _)| {
+                    let Scratch { encoder, bytes, .. } = &mut *scratch;
+                    encoder.encode(frame, settings, bytes)
+                };
+                self.pictures.as_ref().map(encode)
+            }
+            Snapshot::Card(frame) => {
+                if self.with_statistics {
+                    let stats = scratch.card.statistics(frame, width, height);
+                    output.statistics = Some(stats.map_err(encode_error)?);
+                }
+                let encode = |(_, settings): &(Files, _)| {
+                    let Scratch { card, bytes, .. } = &mut *scratch;
+                    card.encode(frame, settings, bytes)
+                };
+                self.pictures.as_ref().map(encode)
+            }
+        };
+        // The next frame can have its memory.
+        drop(frame);
+        if let (Some(picture), Some((files, _))) = (picture, &self.pictures) {
+            let picture = picture.map_err(encode_error)?;
             self.stats.record_encode_time(begun.elapsed());
+            if let Some(reason) = scratch.card.take_fallback() {
+                self.say_fallback(&reason);
+            }
             output.shape = [picture.height, picture.width, picture.channels];
             output.staged = Some(files.stage(&job.facts.name(), &scratch.bytes)?);
         }
         Ok(output)
+    }
+
+    /// Said once: the pictures are the same, only slower to make.
+    fn say_fallback(&self, reason: &str) {
+        if !self.fallback_said.swap(true, Ordering::AcqRel) {
+            let text = format!("JPEGs are made by the CPU: {reason}");
+            self.outlet
+                .warn(&Fault::library(gst::LibraryError::Init, text));
+        }
     }
 
     /// Names the picture and logs it. Returns its file.

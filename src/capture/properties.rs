@@ -42,6 +42,7 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         choice("on-error", "On error", "What to do when a capture cannot be delivered", d.on_error),
         choice("on-exists", "On exists", "What to do about a file of an earlier run", d.on_exists),
         time("drain-timeout", "Drain timeout", "How long EOS and stopping may wait for what was accepted, in ns", d.drain_timeout),
+        glib::ParamSpecInt::builder("gpu-id").nick("GPU id").blurb("Number of the only GPU whose frames are taken, among the visible ones; frames of others are failures. -1 takes those of every GPU, on the GPU that they are on").minimum(-1).default_value(d.gpu_id).mutable_ready().build(),
         uint("unique-id", "Unique id", "Stamped on the log lines, to tell several elements apart", ANY, d.unique_id),
         glib::ParamSpecInt::builder("trigger").nick("Trigger").blurb("Writing a stream number captures the next frame of that stream, -1 of all, in any mode").minimum(-1).default_value(-1).write_only().mutable_playing().build(),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats").nick("Statistics of the element").blurb("Frames by what became of them, since start: seen = captured + not-selected + dropped + failed + pending; pictures, bytes, rates per second, encode times in ns, and the same for each stream").read_only().build(),
@@ -78,6 +79,7 @@ crate::properties::stored! {
     "on-error" => on_error,
     "on-exists" => on_exists,
     "drain-timeout" => drain_timeout,
+    "gpu-id" => gpu_id,
     "unique-id" => unique_id,
 }
 

@@ -13,8 +13,10 @@ use gst_video::VideoInfo;
 
 use crate::codec::CodecError;
 use crate::fault::Fault;
+use crate::frame::caps::Memory;
 use crate::gate::Gate;
-use crate::mem::nvmm::{self, Surface, Surfaces};
+use crate::mem::cuda::{CardViewMut, Gpu, Stream};
+use crate::mem::nvmm::{self, Pixels, Surface, Surfaces};
 use crate::meta::roi;
 
 use super::CAT;
@@ -23,7 +25,7 @@ use super::deliver::DeliverError;
 use super::deliver::message::Outlet;
 use super::process::{Delivery, Facts, Job};
 use super::select::{Decision, FrameFacts, Reason, Selector};
-use super::snapshot::{SnapshotError, Snapshots};
+use super::snapshot::{Snapshot, SnapshotError, Snapshots};
 use super::stats::{Stats, StreamStats, Ticket};
 use super::worker::Worker;
 
@@ -33,6 +35,15 @@ pub enum RenderError {
     NotNegotiated,
     #[error(transparent)]
     Nvmm(#[from] nvmm::NvmmError),
+    #[error(
+        "frame {frame} of stream {stream} is on GPU {is}, and property \"gpu-id\" restricts the element to GPU {wanted}: set it to -1 to take the frames of every GPU"
+    )]
+    OtherGpu {
+        stream: u32,
+        frame: u64,
+        is: u32,
+        wanted: u32,
+    },
     #[error("cannot read frame {frame} of stream {stream}: {error}")]
     Snapshot {
         stream: u32,
@@ -45,6 +56,7 @@ impl From<&RenderError> for Fault {
     fn from(error: &RenderError) -> Self {
         match error {
             RenderError::NotNegotiated => Self::core(gst::CoreError::Negotiation, error),
+            RenderError::OtherGpu { .. } => Self::resource(gst::ResourceError::Settings, error),
             RenderError::Nvmm(_) | RenderError::Snapshot { .. } => {
                 Self::stream(gst::StreamError::Format, error)
             }
@@ -66,16 +78,18 @@ pub struct Run {
 struct Streaming {
     stats: Arc<Stats>,
     selector: Selector,
-    streams: BTreeMap<u32, Stream>,
+    streams: BTreeMap<u32, StreamState>,
     input: Option<Arc<Input>>,
     segment: gst::FormattedSegment<gst::ClockTime>,
     snapshots: Snapshots,
     next_number: u64,
+    /// The only GPU to take frames of.
+    gpu_id: Option<u32>,
     said_no_pts: bool,
     said_slots: bool,
 }
 
-struct Stream {
+struct StreamState {
     stats: Arc<StreamStats>,
     /// Frames seen.
     frames: u64,
@@ -84,7 +98,7 @@ struct Stream {
 /// What the caps say.
 struct Input {
     info: VideoInfo,
-    nvmm: bool,
+    memory: Memory,
 }
 
 /// The frames of one buffer that were selected.
@@ -143,6 +157,7 @@ impl Run {
                 segment: gst::FormattedSegment::new(),
                 snapshots: Snapshots::default(),
                 next_number: first,
+                gpu_id: config.gpu_id,
                 said_no_pts: false,
                 said_slots: false,
             }),
@@ -164,9 +179,9 @@ impl Run {
         self.has_requests.store(true, Ordering::Release);
     }
 
-    pub fn set_caps(&self, info: VideoInfo, nvmm: bool) -> Result<(), CodecError> {
+    pub fn set_caps(&self, info: VideoInfo, memory: Memory) -> Result<(), CodecError> {
         self.worker.process().check(&info)?;
-        lock(&self.streaming).input = Some(Arc::new(Input { info, nvmm }));
+        lock(&self.streaming).input = Some(Arc::new(Input { info, memory }));
         Ok(())
     }
 
@@ -251,7 +266,7 @@ impl Streaming {
         let damaged = buffer
             .flags()
             .intersects(gst::BufferFlags::GAP | gst::BufferFlags::CORRUPTED);
-        if !input.nvmm {
+        if input.memory != Memory::Nvmm {
             self.selector.begin([0]);
             let Some(mut taken) = self.decide(0, time, damaged) else {
                 return Ok(());
@@ -300,7 +315,7 @@ impl Streaming {
             time: time.nseconds(),
             damaged,
         });
-        let state = self.streams.entry(stream).or_insert_with(|| Stream {
+        let state = self.streams.entry(stream).or_insert_with(|| StreamState {
             stats: self.stats.stream(stream),
             frames: 0,
         });
@@ -334,7 +349,7 @@ impl Streaming {
             let frame = frame.map_err(|error| job.unreadable(error))?;
             // A crop changes the size.
             job.info = frame.info.clone();
-            job.frame = Some(frame);
+            job.frame = Some(Snapshot::Host(frame));
         }
         Ok(job)
     }
@@ -349,10 +364,32 @@ impl Streaming {
     ) -> Result<Job, RenderError> {
         let mut job = self.job(buffer, taken, surface_info(caps, surface));
         if with_pixels {
-            let frame = self.snapshots.copy(&surface.view, &job.info);
-            job.frame = Some(frame.map_err(|error| job.unreadable(error))?);
+            let snapshot = match &surface.pixels {
+                Pixels::Host(view) => self.snapshots.copy(view, &job.info).map(Snapshot::Host),
+                Pixels::Card(pixels) => {
+                    self.check_gpu(&job, pixels.gpu())?;
+                    let copy =
+                        |to: &mut CardViewMut<'_>, stream: &Stream| pixels.copy_to(to, stream);
+                    self.snapshots
+                        .of_card(pixels.gpu(), &job.info, copy)
+                        .map(Snapshot::Card)
+                }
+            };
+            job.frame = Some(snapshot.map_err(|error| job.unreadable(error))?);
         }
         Ok(job)
+    }
+
+    fn check_gpu(&self, job: &Job, gpu: Gpu) -> Result<(), RenderError> {
+        match self.gpu_id {
+            Some(wanted) if wanted != gpu.ordinal() => Err(RenderError::OtherGpu {
+                stream: job.facts.stream,
+                frame: job.facts.frame,
+                is: gpu.ordinal(),
+                wanted,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn job(&mut self, buffer: &gst::Buffer, taken: Taken, info: VideoInfo) -> Job {
@@ -387,8 +424,8 @@ impl Job {
 
 /// The caps with the size and the colours of a surface.
 fn surface_info(caps: &VideoInfo, surface: &Surface<'_>) -> VideoInfo {
-    let view = &surface.view;
-    VideoInfo::builder(view.format(), view.width() as u32, view.height() as u32)
+    let (width, height) = (surface.width() as u32, surface.height() as u32);
+    VideoInfo::builder(caps.format(), width, height)
         .fps(caps.fps())
         .colorimetry(&surface.colorimetry)
         .build()

@@ -8,7 +8,10 @@ use gst_video::{VideoCropMeta, VideoInfo};
 
 use crate::frame::map::sibling;
 use crate::frame::view::{self, Plane};
-use crate::frame::{Frame, FrameError, HostPool, PoolError, View, ViewError, ViewMut, plane_sizes};
+use crate::frame::{
+    CardFrame, Frame, FrameError, HostPool, PoolError, View, ViewError, ViewMut, plane_sizes,
+};
+use crate::mem::cuda::{CardViewMut, CudaError, Gpu, Kind, MemoryPool, Stream};
 use crate::mem::sys::buffer::{buffer_pool_is_unlimited_or_none, is_system_memory};
 
 #[derive(Debug, thiserror::Error)]
@@ -21,12 +24,38 @@ pub enum SnapshotError {
     View(#[from] ViewError),
     #[error("no format for a picture of {width}x{height}")]
     Size { width: usize, height: usize },
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
+}
+
+/// The pixels of a captured frame, where they were.
+#[derive(Debug)]
+pub enum Snapshot {
+    Host(Frame),
+    Card(CardFrame),
+}
+
+impl Snapshot {
+    pub fn info(&self) -> &VideoInfo {
+        match self {
+            Self::Host(frame) => &frame.info,
+            Self::Card(frame) => frame.info(),
+        }
+    }
 }
 
 /// Takes snapshots into reused memory.
 #[derive(Debug, Default)]
 pub struct Snapshots {
     pool: Option<HostPool>,
+    /// One for each GPU that frames came from.
+    cards: Vec<Card>,
+}
+
+#[derive(Debug)]
+struct Card {
+    stream: Stream,
+    pool: MemoryPool,
 }
 
 impl Snapshots {
@@ -75,6 +104,31 @@ impl Snapshots {
         self.pool = Some(pool);
         view::copy(view, &mut ViewMut::of_frame(&mut frame)?);
         Ok(frame.into())
+    }
+
+    /// A copy of pixels that a GPU reaches, made by `copy` and complete when this returns.
+    pub fn of_card(
+        &mut self,
+        gpu: Gpu,
+        info: &VideoInfo,
+        copy: impl FnOnce(&mut CardViewMut<'_>, &Stream) -> Result<(), CudaError>,
+    ) -> Result<CardFrame, SnapshotError> {
+        let found = self.cards.iter().position(|card| card.pool.gpu() == gpu);
+        let index = match found {
+            Some(index) => index,
+            None => {
+                self.cards.push(Card {
+                    stream: Stream::ordered(gpu)?,
+                    pool: MemoryPool::new(gpu, Kind::Device),
+                });
+                self.cards.len() - 1
+            }
+        };
+        let Card { stream, pool } = &self.cards[index];
+        let mut frame = CardFrame::acquire(pool, info)?;
+        copy(&mut frame.view_mut()?, stream)?;
+        stream.synchronize()?;
+        Ok(frame)
     }
 }
 

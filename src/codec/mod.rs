@@ -4,8 +4,10 @@
 
 //! Pixels to bytes and back.
 
+pub mod card;
 pub mod jpeg;
 pub mod npy;
+pub mod nvjpeg;
 pub mod png;
 pub mod scale;
 pub mod y4m;
@@ -16,9 +18,12 @@ use gst_video::{VideoFormat, VideoInfo};
 
 use crate::frame::map::{FrameError, sibling};
 use crate::frame::{ConvertError, Frame, PoolError, View, ViewError, plane_sizes};
+use crate::mem::cuda::CudaError;
 
+pub use card::CardEncoder;
 pub use jpeg::{JpegDecoder, JpegEncoder, JpegHeader, Subsampling};
 pub use npy::{NpyError, NpyStack};
+pub use nvjpeg::{CardJpeg, NvJpegError};
 pub use png::{PngEncoder, PngPicture};
 pub use scale::Scaler;
 
@@ -66,6 +71,10 @@ pub enum CodecError {
     Convert(#[from] ConvertError),
     #[error(transparent)]
     Pool(#[from] PoolError),
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
+    #[error(transparent)]
+    NvJpeg(#[from] NvJpegError),
 }
 
 fn check_size(

@@ -89,6 +89,16 @@ fn decode(cells: &Cells) -> Option<(u16, u32)> {
     (checksum(payload) == message as u8).then_some(((payload >> 32) as u16, payload as u32))
 }
 
+pub fn draw_on_card(
+    _view: &mut crate::mem::cuda::CardViewMut<'_>,
+    _full_range: bool,
+    _number: u16,
+    _frame: u32,
+    _stream: &crate::mem::cuda::Stream,
+) -> Result<(), crate::mem::cuda::CudaError> {
+    Err(crate::mem::cuda::CudaError::Pointer("stub".into()))
+}
+
 /// Draws the code. `full_range` is the range of the picture's colorimetry: black and white are 0
 /// and 255 with it, 16 and 235 without.
 pub fn draw(

@@ -5,6 +5,7 @@
 //! What a frame is: a picture format, its planes, and the buffer that holds them.
 
 pub mod caps;
+pub mod card;
 pub mod code;
 pub mod convert;
 pub mod lanes;
@@ -16,6 +17,7 @@ pub mod view;
 
 use gst_video::{VideoFormat, VideoInfo};
 
+pub use card::{CardConverter, CardFrame, CardPlanar};
 pub use convert::{ConvertError, Converter};
 pub use map::FrameError;
 pub use pool::{HostPool, PoolError};

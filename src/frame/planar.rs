@@ -8,6 +8,7 @@
 use gst_video::{VideoColorMatrix, VideoColorRange, VideoColorimetry, VideoFormat, VideoInfo};
 
 use super::{View, ViewError};
+use crate::mem::cuda::kernels::convert::PlanarCoefficients;
 
 /// Coefficients are Q14, the levels that they give Q6.
 const Q: f64 = 16384.0;
@@ -42,7 +43,7 @@ pub fn resolve(
 }
 
 /// The weights of red and blue in luma.
-fn luma_weights(matrix: VideoColorMatrix) -> Option<(f64, f64)> {
+pub(super) fn luma_weights(matrix: VideoColorMatrix) -> Option<(f64, f64)> {
     match matrix {
         VideoColorMatrix::Bt601 => Some((0.299, 0.114)),
         VideoColorMatrix::Bt709 => Some((0.2126, 0.0722)),
@@ -129,6 +130,20 @@ impl PlanarMap {
         map.identity = (map.luma, map.u_u, map.v_v) == (Q as i16, Q as i16, Q as i16)
             && [map.y_u, map.y_v, map.u_v, map.v_u] == [0; 4];
         map
+    }
+
+    /// For the kernel that does the same.
+    pub(super) fn coefficients(&self) -> PlanarCoefficients {
+        PlanarCoefficients {
+            luma: self.luma.into(),
+            luma_offset: self.luma_offset.into(),
+            y_u: self.y_u.into(),
+            y_v: self.y_v.into(),
+            u_u: self.u_u.into(),
+            u_v: self.u_v.into(),
+            v_u: self.v_u.into(),
+            v_v: self.v_v.into(),
+        }
     }
 
     /// Nothing would change.

@@ -4,11 +4,15 @@
 
 //! Reused frame memory: a fresh 1080p frame costs its page faults, a reused one nothing.
 
+use std::sync::OnceLock;
+
 use gst::prelude::*;
+use gst::subclass::prelude::*;
 use gst_video::video_frame::Writable;
 use gst_video::{VideoFrame, VideoInfo};
 
 use super::Frame;
+use crate::mem::cuda::{CudaError, Gpu, Pinned};
 
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
@@ -16,6 +20,8 @@ pub enum PoolError {
     OutOfMemory { bytes: usize },
     #[error("frame memory cannot be mapped")]
     Map,
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
 }
 
 /// A pool of frames in system memory. It has no upper limit of its own: whoever queues the frames
@@ -26,11 +32,60 @@ pub struct HostPool {
     pool: gst::BufferPool,
 }
 
+mod imp {
+    use super::*;
+
+    /// Buffers in host memory that a card can fetch by itself.
+    #[derive(Default)]
+    pub struct PinnedPool {
+        pub(super) memory: OnceLock<(Gpu, usize)>,
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for PinnedPool {
+        const NAME: &'static str = "GstDsFramePinnedPool";
+        type Type = super::PinnedPool;
+        type ParentType = gst::BufferPool;
+    }
+
+    impl ObjectImpl for PinnedPool {}
+    impl GstObjectImpl for PinnedPool {}
+
+    impl BufferPoolImpl for PinnedPool {
+        fn alloc_buffer(
+            &self,
+            _params: Option<&gst::BufferPoolAcquireParams>,
+        ) -> Result<gst::Buffer, gst::FlowError> {
+            let (gpu, bytes) = *self.memory.get().ok_or(gst::FlowError::NotNegotiated)?;
+            let memory = Pinned::new(gpu, bytes).map_err(|error| {
+                gst::error!(gst::CAT_RUST, imp = self, "{error}");
+                gst::FlowError::Error
+            })?;
+            Ok(gst::Buffer::from_mut_slice(memory))
+        }
+    }
+}
+
+glib::wrapper! {
+    /// Host memory that a card can fetch by itself.
+    pub struct PinnedPool(ObjectSubclass<imp::PinnedPool>) @extends gst::BufferPool, gst::Object;
+}
+
 impl HostPool {
     pub fn new(info: &VideoInfo) -> Result<Self, PoolError> {
+        Self::of_pool(info, gst::BufferPool::new())
+    }
+
+    /// Of frames that a card can fetch by itself, while the CPU does something else.
+    pub fn pinned(info: &VideoInfo, gpu: Gpu) -> Result<Self, PoolError> {
+        let pool: PinnedPool = glib::Object::new();
+        let _ = pool.imp().memory.set((gpu, info.size()));
+        Self::of_pool(info, pool.upcast())
+    }
+
+    fn of_pool(info: &VideoInfo, pool: gst::BufferPool) -> Result<Self, PoolError> {
         let bytes = info.size();
         let failed = |_| PoolError::OutOfMemory { bytes };
-        let pool = gst::BufferPool::new();
         let mut config = pool.config();
         let size = u32::try_from(bytes).map_err(|_| PoolError::OutOfMemory { bytes })?;
         config.set_params(info.to_caps().ok().as_ref(), size, 0, 0);

@@ -14,19 +14,20 @@ use gst_video::VideoMeta;
 use crate::fault::Fault;
 use crate::frame::{caps, code};
 use crate::gate::{Gate, Wait};
+use crate::mem::cuda::{CudaError, Gpu, Kind};
+use crate::mem::nvmm::{self, Place};
 use crate::mem::sys::Generation;
-use crate::mem::{cuda, nvmm};
 
 use super::CAT;
 use super::config::{Config, Origin, Placement, Settings};
 use super::enums::MemoryType;
-use super::negotiate::{Chosen, Wishes, choose};
-use super::output::{Nvmm, Output};
+use super::negotiate::{Chosen, Wishes, choose, names_nvmm};
+use super::output::{Launched, Nvmm, Output, OutputError};
 use super::pace::Pace;
 use super::properties;
 use super::source::{
-    self, Facts, Fetched, Later, Opening, Picture, Rate, Report, Source, SourceError, Surroundings,
-    Target,
+    self, Facts, Fetched, Later, Next, Opening, Picture, Rate, Report, Source, SourceError,
+    Surroundings, Target,
 };
 use super::stats::Stats;
 use super::timeline::Timeline;
@@ -65,6 +66,10 @@ struct Streaming {
     ended: bool,
     /// Fetched, but not made: `unlock()` came while it waited for its time or for memory.
     fetched: Option<Fetched>,
+    /// Begun on the card while the frame before it was pushed.
+    launched: Option<(Fetched, Launched)>,
+    /// What came of asking for a frame ahead, if it was none.
+    ahead: Option<Result<Next, SourceError>>,
     /// For `on-timeout=repeat`.
     last: Option<gst::Buffer>,
     discont: bool,
@@ -219,13 +224,30 @@ impl DsFrameInject {
         if config.memory_type == MemoryType::System {
             return Ok(());
         }
-        match cuda::probe() {
-            Err(error) => Err(format!("{error}; {WAY_OUT}")),
-            Ok(_) => Err(format!(
-                "this version has no surfaces in CUDA memory yet; {WAY_OUT}, and nvvideoconvert \
-                 behind the element"
-            )),
-        }
+        // Opens the GPU, so that what is wrong with it is said before anything depends on it.
+        Gpu::get(config.gpu_id).map(|_| ()).map_err(|error| {
+            let property = match error {
+                CudaError::NoSuchDevice { .. } => "property \"gpu-id\": ",
+                _ => "",
+            };
+            format!("{property}{error}; {WAY_OUT}")
+        })
+    }
+
+    /// Where the pixels of NVMM surfaces are to lie.
+    fn place(config: &Config) -> Result<Place, CudaError> {
+        let kind = match config.memory_type {
+            MemoryType::System => {
+                return Ok(Place::Host {
+                    gpu_id: config.gpu_id,
+                });
+            }
+            MemoryType::Pinned => Kind::Pinned,
+            MemoryType::Unified => Kind::Unified,
+            MemoryType::Default | MemoryType::Device => Kind::Device,
+        };
+        let gpu = Gpu::get(config.gpu_id)?;
+        Ok(Place::Card { gpu, kind })
     }
 
     fn generation(&self, config: &Config) -> Generation {
@@ -246,8 +268,10 @@ impl DsFrameInject {
             declared: config.declared,
             facts,
             placement: config.placement,
+            // Not asked for in vain: it opens the GPU.
             nvmm: match config.placement {
                 Placement::System => Err("device is cpu".into()),
+                Placement::Auto if !names_nvmm(&peer) => Err("nobody asks for NVMM".into()),
                 _ => Self::nvmm(config),
             },
         };
@@ -277,17 +301,26 @@ impl DsFrameInject {
             return Ok(());
         }
         gst::info!(CAT, imp = self, "negotiated {}", chosen.caps);
-        let nvmm = chosen.nvmm.then(|| Nvmm {
+        let no_memory =
+            |error: OutputError| Fault::resource(gst::ResourceError::NoSpaceLeft, error);
+        let place = match chosen.nvmm {
+            true => Some(Self::place(&config).map_err(|error| no_memory(error.into()))?),
+            false => None,
+        };
+        let nvmm = place.map(|place| Nvmm {
             generation: self.generation(&config),
-            gpu_id: config.gpu_id,
+            place,
             pool_size: config.pool_size,
         });
-        let output = Output::new(&chosen.info, nvmm, config.add_borders)
-            .map_err(|error| Fault::resource(gst::ResourceError::NoSpaceLeft, error))?;
+        let output = Output::new(&chosen.info, nvmm, config.add_borders).map_err(no_memory)?;
         *lock(&self.waits_for) = output.waits_for();
         let target = Target {
             info: chosen.info.clone(),
             add_borders: config.add_borders,
+            card: match place {
+                Some(Place::Card { gpu, .. }) => Some(gpu),
+                _ => None,
+            },
         };
         let rate = chosen.info.fps();
         let frame = streaming.frame;
@@ -299,18 +332,33 @@ impl DsFrameInject {
         streaming.last = None;
         streaming.caps = Some(chosen.caps.clone());
         let Streaming {
-            source, fetched, ..
+            source,
+            fetched,
+            launched,
+            ahead,
+            ..
         } = &mut *streaming;
+        // Begun for the former caps: to be made again.
+        let begun = launched.take().map(|(begun, _)| begun);
+        if begun.is_some() {
+            let next = std::mem::replace(fetched, begun);
+            if let Some(next) = next {
+                *ahead = Some(Ok(Next::Frame(next)));
+            }
+        }
         if let Some(source) = source {
             source
                 .set_target(&target)
                 .map_err(|error| Fault::from(&error))?;
             // A frame that is still to be drawn belongs to the former target: ask for it again.
-            if let Some(Picture::Paint(_, number)) = fetched.as_ref().map(|f| &f.picture) {
+            if let Some(Picture::Paint(_, number) | Picture::PaintOnCard(_, number)) =
+                fetched.as_ref().map(|f| &f.picture)
+            {
                 source
                     .seek(*number, gst::ClockTime::ZERO)
                     .map_err(|error| Fault::from(&error))?;
                 *fetched = None;
+                *ahead = None;
             }
         }
         // A stream that cannot be sought in is played, and cut to the segment downstream.
@@ -342,6 +390,8 @@ impl DsFrameInject {
         });
         streaming.frame = frame;
         streaming.fetched = None;
+        streaming.launched = None;
+        streaming.ahead = None;
         streaming.discont = true;
         match &mut streaming.source {
             Some(source) => source.seek(frame, time),
@@ -408,7 +458,7 @@ impl ElementImpl for DsFrameInject {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let caps = caps::template();
+            let caps = caps::source_template();
             // Cannot be refused: one always-present pad of well-formed caps.
             gst::PadTemplate::new(
                 "src",

@@ -72,7 +72,7 @@ pub struct Chosen {
 }
 
 /// Whether caps name NVMM in so many words; `ANY` does not count.
-fn names_nvmm(caps: &gst::Caps) -> bool {
+pub fn names_nvmm(caps: &gst::Caps) -> bool {
     !caps.is_any()
         && caps
             .iter_with_features()

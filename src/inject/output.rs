@@ -8,10 +8,11 @@ use gst::prelude::*;
 use gst_video::{VideoFrame, VideoInfo, VideoMeta};
 
 use crate::frame::{
-    ConvertError, Converter, Frame, FrameError, HostPool, PoolError, View, ViewError, ViewMut,
-    code, view,
+    CardConverter, CardFrame, ConvertError, Converter, Frame, FrameError, HostPool, PoolError,
+    View, ViewError, ViewMut, code, view,
 };
-use crate::mem::nvmm::{self, NvmmError, NvmmPool};
+use crate::mem::cuda::{CudaError, Event, Kind, MemoryPool, Stream, copy};
+use crate::mem::nvmm::{self, NvmmError, NvmmPool, Place};
 use crate::mem::sys::Generation;
 
 use super::source::Picture;
@@ -21,6 +22,11 @@ pub enum OutputError {
     /// `unlock()` ended the wait for a free surface.
     #[error("flushing")]
     Flushing,
+    /// There is no free surface, and none was to be waited for.
+    #[error("no free surface")]
+    Busy,
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
     #[error(transparent)]
     Pool(#[from] PoolError),
     #[error(transparent)]
@@ -48,7 +54,7 @@ pub struct Code {
 #[derive(Debug, Clone, Copy)]
 pub struct Nvmm {
     pub generation: Generation,
-    pub gpu_id: u32,
+    pub place: Place,
     pub pool_size: u32,
 }
 
@@ -56,6 +62,40 @@ pub struct Nvmm {
 enum Memory {
     Host(HostPool),
     Nvmm(NvmmPool),
+    Card(Box<Card>),
+}
+
+/// Surfaces that a card fills.
+#[derive(Debug)]
+struct Card {
+    surfaces: NvmmPool,
+    stream: Stream,
+    /// For frames that are converted on the card.
+    fetched: MemoryPool,
+    converter: Option<CardConverter>,
+    /// Marks that are free to be used again.
+    events: Vec<Event>,
+}
+
+/// A buffer that is complete once it was [finished](Output::finish).
+#[derive(Debug)]
+pub struct Launched {
+    buffer: gst::Buffer,
+    on_card: Option<OnCard>,
+}
+
+/// What the card still works with.
+#[derive(Debug)]
+struct OnCard {
+    done: Event,
+    _fetched: Option<CardFrame>,
+}
+
+impl Launched {
+    /// Whether there is something to be done while the card works.
+    pub fn is_on_card(&self) -> bool {
+        self.on_card.is_some()
+    }
 }
 
 /// Makes buffers of one negotiated format.
@@ -78,15 +118,25 @@ impl Output {
     ) -> Result<Self, OutputError> {
         let memory = match nvmm {
             None => Memory::Host(HostPool::new(info)?),
-            Some(Nvmm {
-                generation,
-                gpu_id,
-                pool_size,
-            }) => {
-                let pool = NvmmPool::new(info, generation, gpu_id, 1, pool_size)?;
+            Some(nvmm) => {
+                let Nvmm {
+                    generation,
+                    place,
+                    pool_size,
+                } = nvmm;
+                let pool = NvmmPool::new(info, generation, place, 1, pool_size)?;
                 pool.set_active(true)
                     .map_err(|_| PoolError::OutOfMemory { bytes: info.size() })?;
-                Memory::Nvmm(pool)
+                match place {
+                    Place::Host { .. } => Memory::Nvmm(pool),
+                    Place::Card { gpu, .. } => Memory::Card(Box::new(Card {
+                        surfaces: pool,
+                        stream: Stream::ordered(gpu)?,
+                        fetched: MemoryPool::new(gpu, Kind::Device),
+                        converter: None,
+                        events: Vec::new(),
+                    })),
+                }
             }
         };
         Ok(Self {
@@ -103,6 +153,7 @@ impl Output {
         match &self.memory {
             Memory::Host(_) => None,
             Memory::Nvmm(pool) => Some(pool.clone().upcast()),
+            Memory::Card(card) => Some(card.surfaces.clone().upcast()),
         }
     }
 
@@ -111,21 +162,45 @@ impl Output {
         self.takes_strides = takes_strides;
     }
 
-    /// A buffer with the picture in it. Frames in system memory that need no change are passed on
+    /// Begins a buffer with the picture in it. What the card makes is not complete yet, and the
+    /// picture must be kept until it is. Frames in system memory that need no change are passed on
     /// as they are.
-    pub fn make(
+    pub fn launch(
         &mut self,
         picture: &Picture,
         code: Option<Code>,
-    ) -> Result<gst::Buffer, OutputError> {
-        match picture {
-            Picture::Paint(painter, number) => self.draw(code, |view| painter.paint(*number, view)),
+        wait: bool,
+    ) -> Result<Launched, OutputError> {
+        if let Memory::Card(card) = &mut self.memory {
+            return card.launch(&self.info, picture, code, wait, self.add_borders);
+        }
+        let buffer = match picture {
+            Picture::Paint(painter, number) => {
+                self.draw(code, |view| painter.paint(*number, view))?
+            }
+            // Its painter was made for a target that has no card any more.
+            Picture::PaintOnCard(..) => return Err(OutputError::Map),
             Picture::Ready(frame) if frame.info != self.info => {
                 let converted = self.convert(frame)?;
-                self.place(&converted, code)
+                self.place(&converted, code)?
             }
-            Picture::Ready(frame) => self.place(frame, code),
+            Picture::Ready(frame) => self.place(frame, code)?,
+        };
+        Ok(Launched {
+            buffer,
+            on_card: None,
+        })
+    }
+
+    /// Waits until a buffer is complete.
+    pub fn finish(&mut self, launched: Launched) -> Result<gst::Buffer, OutputError> {
+        if let Some(OnCard { done, .. }) = launched.on_card {
+            done.synchronize()?;
+            if let Memory::Card(card) = &mut self.memory {
+                card.events.push(done);
+            }
         }
+        Ok(launched.buffer)
     }
 
     fn place(&self, frame: &Frame, code: Option<Code>) -> Result<gst::Buffer, OutputError> {
@@ -150,8 +225,7 @@ impl Output {
         code: Option<Code>,
         draw: impl FnOnce(&mut ViewMut<'_>),
     ) -> Result<gst::Buffer, OutputError> {
-        let range = self.info.colorimetry().range();
-        let full_range = self.info.is_rgb() || range == gst_video::VideoColorRange::Range0_255;
+        let full_range = is_full_range(&self.info);
         let draw = |view: &mut ViewMut<'_>| {
             draw(view);
             match code {
@@ -165,13 +239,10 @@ impl Output {
                 draw(&mut ViewMut::of_frame(&mut frame)?)?;
                 Ok(Frame::from(frame).buffer)
             }
+            // `launch` sends those to the card.
+            Memory::Card(_) => Err(OutputError::Map),
             Memory::Nvmm(pool) => {
-                let mut buffer = pool.acquire_buffer(None).map_err(|error| match error {
-                    gst::FlowError::Flushing => OutputError::Flushing,
-                    _ => OutputError::Pool(PoolError::OutOfMemory {
-                        bytes: self.info.size(),
-                    }),
-                })?;
+                let mut buffer = acquire(pool, true)?;
                 let writable = buffer.get_mut().ok_or(OutputError::Map)?;
                 let mut surface = nvmm::write(writable, 0)?;
                 draw(&mut surface.view_mut()?)?;
@@ -195,9 +266,87 @@ impl Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        if let Memory::Nvmm(pool) = &self.memory {
+        if let Some(pool) = self.waits_for() {
             // Surfaces still in use go on living and are freed when they come back.
             let _ = pool.set_active(false);
         }
+    }
+}
+
+fn is_full_range(info: &VideoInfo) -> bool {
+    info.is_rgb() || info.colorimetry().range() == gst_video::VideoColorRange::Range0_255
+}
+
+fn acquire(pool: &NvmmPool, wait: bool) -> Result<gst::Buffer, OutputError> {
+    let params = (!wait)
+        .then(|| gst::BufferPoolAcquireParams::with_flags(gst::BufferPoolAcquireFlags::DONTWAIT));
+    pool.acquire_buffer(params.as_ref())
+        .map_err(|error| match error {
+            gst::FlowError::Flushing => OutputError::Flushing,
+            gst::FlowError::Eos => OutputError::Busy,
+            _ => match pool.take_fault() {
+                Some(fault) => OutputError::Nvmm(fault),
+                None => OutputError::Map,
+            },
+        })
+}
+
+impl Card {
+    fn launch(
+        &mut self,
+        info: &VideoInfo,
+        picture: &Picture,
+        code: Option<Code>,
+        wait: bool,
+        add_borders: bool,
+    ) -> Result<Launched, OutputError> {
+        let mut buffer = acquire(&self.surfaces, wait)?;
+        let writable = buffer.get_mut().ok_or(OutputError::Map)?;
+        let mut surface = nvmm::write(writable, 0)?;
+        let mut view = surface.card_view_mut()?;
+        let mut fetched = None;
+        match picture {
+            Picture::PaintOnCard(painter, number) => {
+                painter.paint(*number, &mut view, &self.stream)?;
+            }
+            // Its painter was made for a target that had no card yet.
+            Picture::Paint(..) => return Err(OutputError::Map),
+            Picture::Ready(frame) => {
+                let mapped = frame.map()?;
+                let from = View::of_frame(&mapped)?;
+                let same = (from.format(), from.width(), from.height())
+                    == (view.format(), view.width(), view.height());
+                if same && frame.info.colorimetry() == info.colorimetry() {
+                    copy::upload(&from, &mut view, &self.stream)?;
+                } else {
+                    let mut unconverted = CardFrame::acquire(&self.fetched, &frame.info)?;
+                    copy::upload(&from, &mut unconverted.view_mut()?, &self.stream)?;
+                    let converter = match self.converter.take() {
+                        Some(converter) if *converter.from() == frame.info => converter,
+                        _ => CardConverter::new(self.stream.gpu(), &frame.info, info, add_borders)?,
+                    };
+                    converter.convert(&unconverted.view()?, &mut view, &self.stream)?;
+                    self.converter = Some(converter);
+                    fetched = Some(unconverted);
+                }
+            }
+        }
+        if let Some(Code { stream, frame }) = code {
+            let full_range = is_full_range(info);
+            code::draw_on_card(&mut view, full_range, stream, frame, &self.stream)?;
+        }
+        drop(surface);
+        let done = match self.events.pop() {
+            Some(event) => event,
+            None => Event::new(self.stream.gpu())?,
+        };
+        done.record(&self.stream)?;
+        Ok(Launched {
+            buffer,
+            on_card: Some(OnCard {
+                done,
+                _fetched: fetched,
+            }),
+        })
     }
 }

@@ -5,5 +5,6 @@
 //! Where pixels live. The only part of the crate that may use `unsafe`.
 
 pub mod cuda;
+pub mod nvjpeg;
 pub mod nvmm;
 pub mod sys;

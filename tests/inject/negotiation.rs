@@ -121,7 +121,11 @@ fn the_device_follows_downstream_and_the_property() {
         ));
         pipeline.go(gst::State::Paused);
         let got = Got(pipeline.sink().pull_preroll().unwrap());
-        assert_eq!(caps::is_nvmm(got.caps()), nvmm, "{properties} {caps}");
+        assert_eq!(
+            caps::Memory::of(got.caps()) == caps::Memory::Nvmm,
+            nvmm,
+            "{properties} {caps}"
+        );
         // RGB wins where the choice is free.
         assert_eq!(got.info().format(), VideoFormat::Rgb);
     }
@@ -136,7 +140,7 @@ fn before_start_the_caps_are_the_template() {
         .unwrap();
     let pad = element.static_pad("src").unwrap();
     assert_eq!(pad.query_caps(None), pad.pad_template_caps());
-    assert_eq!(pad.pad_template_caps(), caps::template());
+    assert_eq!(pad.pad_template_caps(), caps::source_template());
 }
 
 fn set_caps(pipeline: &Pipeline, caps: &str) {

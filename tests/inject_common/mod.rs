@@ -211,10 +211,10 @@ impl Got {
     /// Looks at the pixels, wherever they are.
     pub fn view<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
         let info = self.info();
-        if caps::is_nvmm(self.caps()) {
+        if caps::Memory::of(self.caps()) == caps::Memory::Nvmm {
             let surfaces = Surfaces::read(self.buffer(), &info).unwrap();
             let surface = surfaces.surface(0).unwrap();
-            return look(&surface.view);
+            return look(surface.host().unwrap());
         }
         let frame =
             gst_video::VideoFrameRef::from_buffer_ref_readable(self.buffer(), &info).unwrap();

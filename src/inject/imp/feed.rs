@@ -6,7 +6,7 @@
 //! timestamps and pacing.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -18,8 +18,24 @@ use crate::meta::roi;
 use super::{DsFrameInject, Streaming, lock};
 use crate::inject::config::Config;
 use crate::inject::enums::{OnError, OnTimeout};
-use crate::inject::output::{Code, OutputError};
+use crate::inject::output::{Code, Launched, OutputError};
 use crate::inject::source::{Fetched, Next, SourceError};
+
+/// Begins a frame that is `ahead` of the one to be pushed next. That one may wait for a surface.
+fn launch(
+    config: &Config,
+    streaming: &mut Streaming,
+    fetched: &Fetched,
+    ahead: u64,
+) -> Result<Launched, OutputError> {
+    let frame = streaming.frame + ahead;
+    let code = config.frame_code.map(|stream| Code {
+        stream,
+        frame: frame as u32,
+    });
+    let output = streaming.output.as_mut().ok_or(OutputError::Map)?;
+    output.launch(&fetched.picture, code, ahead == 0)
+}
 
 impl DsFrameInject {
     /// The next buffer, at its time if live.
@@ -28,10 +44,14 @@ impl DsFrameInject {
         config: &Config,
         streaming: &mut Streaming,
     ) -> Result<gst::Buffer, gst::FlowError> {
+        if let Some((fetched, launched)) = streaming.launched.take() {
+            return self.finish(config, streaming, fetched, launched);
+        }
         if let Some(fetched) = streaming.fetched.take() {
-            return self.finish(config, streaming, fetched);
+            return self.make(config, streaming, fetched);
         }
         loop {
+            let ahead = streaming.ahead.take();
             let Some(source) = &mut streaming.source else {
                 return Err(if streaming.ended {
                     gst::FlowError::Eos
@@ -39,9 +59,12 @@ impl DsFrameInject {
                     gst::FlowError::Flushing
                 });
             };
-            let begun = Instant::now();
-            let next = source.next(config.timeout);
-            self.stats().add_waiting(begun.elapsed());
+            let next = ahead.unwrap_or_else(|| {
+                let begun = Instant::now();
+                let next = source.next(config.timeout);
+                self.stats().add_waiting(begun.elapsed());
+                next
+            });
             let next = match next {
                 Ok(next) => next,
                 Err(error) => {
@@ -53,7 +76,7 @@ impl DsFrameInject {
                 }
             };
             match next {
-                Next::Frame(fetched) => return self.finish(config, streaming, fetched),
+                Next::Frame(fetched) => return self.make(config, streaming, fetched),
                 Next::End => return Err(gst::FlowError::Eos),
                 Next::Flushing => return Err(gst::FlowError::Flushing),
                 Next::TimedOut => {
@@ -122,7 +145,7 @@ impl DsFrameInject {
         Ok(Some(again))
     }
 
-    fn finish(
+    fn make(
         &self,
         config: &Config,
         streaming: &mut Streaming,
@@ -133,23 +156,58 @@ impl DsFrameInject {
             streaming.fetched = Some(fetched);
             return Err(gst::FlowError::Flushing);
         }
+        match launch(config, streaming, &fetched, 0) {
+            Ok(launched) => self.finish(config, streaming, fetched, launched),
+            Err(OutputError::Flushing) => {
+                streaming.fetched = Some(fetched);
+                Err(gst::FlowError::Flushing)
+            }
+            Err(error) => Err(self.cannot_make(&error)),
+        }
+    }
+
+    fn cannot_make(&self, error: &OutputError) -> gst::FlowError {
+        self.error(Fault::resource(gst::ResourceError::Failed, error))
+    }
+
+    /// Begins the frame after the one that the card is at, if that one is there already. What came
+    /// of it is for the next call: this one has a frame to push.
+    fn launch_ahead(&self, config: &Config, streaming: &mut Streaming) {
+        // A live frame is made at its time.
+        if config.is_live || self.arrives() {
+            return;
+        }
+        let Some(source) = &mut streaming.source else {
+            return;
+        };
+        let known = streaming.ahead.take();
+        match known.unwrap_or_else(|| source.next(Some(Duration::ZERO))) {
+            Ok(Next::Frame(fetched)) => match launch(config, streaming, &fetched, 1) {
+                Ok(launched) => streaming.launched = Some((fetched, launched)),
+                // Tried again, and the error said, when it is this frame's turn.
+                Err(_) => streaming.fetched = Some(fetched),
+            },
+            Ok(Next::TimedOut | Next::Flushing) => (),
+            other => streaming.ahead = Some(other),
+        }
+    }
+
+    fn finish(
+        &self,
+        config: &Config,
+        streaming: &mut Streaming,
+        fetched: Fetched,
+        launched: Launched,
+    ) -> Result<gst::Buffer, gst::FlowError> {
+        if launched.is_on_card() {
+            self.launch_ahead(config, streaming);
+        }
         let Some(output) = &mut streaming.output else {
             return Err(gst::FlowError::NotNegotiated);
         };
-        let code = config.frame_code.map(|stream| Code {
-            stream,
-            frame: streaming.frame as u32,
-        });
-        let mut buffer = match output.make(&fetched.picture, code) {
-            Ok(buffer) => buffer,
-            Err(OutputError::Flushing) => {
-                streaming.fetched = Some(fetched);
-                return Err(gst::FlowError::Flushing);
-            }
-            Err(error) => {
-                return Err(self.error(Fault::resource(gst::ResourceError::Failed, error)));
-            }
-        };
+        let mut buffer = output
+            .finish(launched)
+            .map_err(|error| self.cannot_make(&error))?;
         let Fetched {
             picture,
             pts,

@@ -11,7 +11,8 @@ use gst_video::{VideoFrame, VideoInfo};
 
 use super::{SourceError, Target};
 use crate::frame::convert::describe;
-use crate::frame::{Converter, Frame, HostPool, PoolError};
+use crate::frame::{CardConverter, Converter, Frame, HostPool, PoolError};
+use crate::mem::cuda::Gpu;
 
 /// Kinds of frames that a thread is ready to convert at any time; a folder may mix sizes.
 const KINDS: usize = 4;
@@ -41,6 +42,19 @@ impl Wanted {
         };
         key(info) == key(native) && (!self.target.add_borders || info.par() == native.par())
     }
+
+    /// Whether frames of this kind are left for the card to convert.
+    pub fn is_for_card(&self, native: &VideoInfo) -> bool {
+        self.target.card.is_some() && CardConverter::takes(native, &self.target.info)
+    }
+}
+
+/// Frames that may go to a card from where they are.
+fn pool(info: &VideoInfo, card: Option<Gpu>) -> Result<HostPool, PoolError> {
+    match card {
+        Some(gpu) => HostPool::pinned(info, gpu),
+        None => HostPool::new(info),
+    }
 }
 
 /// The target as the threads see it: it can change while they work.
@@ -54,7 +68,7 @@ impl Wish {
         }
         let wanted = Wanted {
             target: target.clone(),
-            pool: HostPool::new(&target.info)?,
+            pool: pool(&target.info, target.card)?,
         };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(wanted));
         Ok(())
@@ -70,19 +84,25 @@ impl Wish {
 
 /// Pools of frames that are yet to be converted.
 #[derive(Debug, Default)]
-pub struct Scratch(Vec<HostPool>);
+pub struct Scratch(Vec<(HostPool, Option<Gpu>)>);
 
 impl Scratch {
-    pub fn acquire(&mut self, info: &VideoInfo) -> Result<VideoFrame<Writable>, SourceError> {
-        let found = match self.0.iter().position(|pool| pool.info() == info) {
+    pub fn acquire(
+        &mut self,
+        wanted: &Wanted,
+        info: &VideoInfo,
+    ) -> Result<VideoFrame<Writable>, SourceError> {
+        let card = wanted.target.card.filter(|_| wanted.is_for_card(info));
+        let is_it = |(pool, of): &(HostPool, _)| pool.info() == info && *of == card;
+        let found = match self.0.iter().position(is_it) {
             Some(found) => found,
             None => {
                 self.0.truncate(KINDS - 1);
-                self.0.insert(0, HostPool::new(info)?);
+                self.0.insert(0, (pool(info, card)?, card));
                 0
             }
         };
-        Ok(self.0[found].acquire()?)
+        Ok(self.0[found].0.acquire()?)
     }
 }
 
@@ -95,7 +115,8 @@ pub struct Fitter {
 }
 
 impl Fitter {
-    /// A frame of the target, written by `fill` as one of `native`: in place if the two agree.
+    /// A frame of the target, written by `fill` as one of `native`: in place if the two agree, and
+    /// left as it is for a card that converts it.
     pub fn make(
         &mut self,
         wanted: &Wanted,
@@ -107,16 +128,22 @@ impl Fitter {
             fill(&mut frame)?;
             return Ok(frame.into());
         }
-        let mut frame = self.scratch.acquire(native)?;
+        let mut frame = self.scratch.acquire(wanted, native)?;
         fill(&mut frame)?;
+        if wanted.is_for_card(native) {
+            return Ok(frame.into());
+        }
         self.convert(wanted, frame.into())
     }
 
-    /// The frame itself if it is what is wanted, else the converted one.
+    /// The frame itself if it is what is wanted or what the card converts, else the converted one.
     pub fn fit(&mut self, wanted: &Wanted, frame: Frame) -> Result<Frame, SourceError> {
         if wanted.is_native(&frame.info) {
             let info = wanted.target.info.clone();
             return Ok(Frame { info, ..frame });
+        }
+        if wanted.is_for_card(&frame.info) {
+            return Ok(frame);
         }
         self.convert(wanted, frame)
     }

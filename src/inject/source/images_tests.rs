@@ -241,7 +241,13 @@ fn mixed_sizes_are_scaled_with_or_without_borders() {
     for add_borders in [false, true] {
         let mut source = open_now(dir.path(), Options::default(), false).unwrap();
         let info = info(VideoFormat::Rgb, 16, 8);
-        source.set_target(&Target { info, add_borders }).unwrap();
+        source
+            .set_target(&Target {
+                info,
+                add_borders,
+                card: None,
+            })
+            .unwrap();
         let (frames, error) = rest(&mut *source);
         assert_eq!((frames.len(), error), (3, None));
         assert_eq!(frames[0], [90, 91, 92].repeat(128));

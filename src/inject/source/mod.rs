@@ -27,6 +27,7 @@ use super::config::{Config, Origin};
 use crate::fault::Fault;
 use crate::frame::{Frame, ViewMut};
 use crate::gate::{Gate, Wait};
+use crate::mem::cuda::{CardViewMut, CudaError, Gpu, Stream};
 use crate::meta::Detection;
 
 /// What a source knows about its frames before the first is fetched.
@@ -70,6 +71,8 @@ pub struct Target {
     /// In system memory, also when the frames go into NVMM from there.
     pub info: VideoInfo,
     pub add_borders: bool,
+    /// The card that the frames go to. It also converts those that it can.
+    pub card: Option<Gpu>,
 }
 
 /// Draws frames straight into the memory that is pushed.
@@ -78,12 +81,24 @@ pub trait Paint: Send + Sync {
     fn paint(&self, number: u64, view: &mut ViewMut<'_>);
 }
 
+/// Draws frames on a card.
+pub trait CardPaint: Send + Sync {
+    /// Queues what draws a frame and does not wait for it; otherwise as [`Paint::paint`].
+    fn paint(
+        &self,
+        number: u64,
+        view: &mut CardViewMut<'_>,
+        stream: &Stream,
+    ) -> Result<(), CudaError>;
+}
+
 pub enum Picture {
     /// A frame ready to be pushed. Normally of the target's format and size; frames that were
-    /// fetched before the target changed are not.
+    /// fetched before the target changed are not, nor those that a card is to convert.
     Ready(Frame),
     /// Still to be drawn, as this frame of the painter.
     Paint(Arc<dyn Paint>, u64),
+    PaintOnCard(Arc<dyn CardPaint>, u64),
 }
 
 pub struct Fetched {
@@ -144,6 +159,8 @@ pub enum SourceError {
     /// The stream as a whole is not what it says, or ended where it must not.
     #[error("{what}: {reason}")]
     BadStream { what: String, reason: String },
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
     #[error("{0}")]
     Internal(String),
 }
@@ -165,6 +182,7 @@ impl From<&SourceError> for Fault {
             SourceError::BadFrame { .. } | SourceError::BadStream { .. } => {
                 Self::stream(gst::StreamError::Decode, error)
             }
+            SourceError::Cuda(_) => Self::resource(gst::ResourceError::Failed, error),
             SourceError::Internal(_) => Self::library(gst::LibraryError::Failed, error),
         }
     }

@@ -352,7 +352,7 @@ impl Pipe {
         let mut frame = if wanted.is_native(native) {
             wanted.pool.acquire()?
         } else {
-            self.scratch.acquire(native)?
+            self.scratch.acquire(&wanted, native)?
         };
         let got = layout
             .read_frame(&mut *self.from, &mut frame, &mut self.reader.bytes)

@@ -56,6 +56,7 @@ pub fn target(info: VideoInfo) -> Target {
     Target {
         info,
         add_borders: false,
+        card: None,
     }
 }
 
@@ -96,7 +97,7 @@ pub fn next(source: &mut dyn Source) -> Result<Option<Frame>, SourceError> {
     match source.next(None)? {
         Next::Frame(fetched) => match fetched.picture {
             Picture::Ready(frame) => Ok(Some(frame)),
-            Picture::Paint(..) => panic!("nothing is painted here"),
+            Picture::Paint(..) | Picture::PaintOnCard(..) => panic!("nothing is painted here"),
         },
         Next::End => Ok(None),
         Next::Flushing | Next::TimedOut => panic!("neither was asked for"),

@@ -11,7 +11,7 @@ use std::ptr::null_mut;
 use cudarc::driver::sys;
 
 use super::driver::check;
-use super::{CardPlane, CardView, CardViewMut, CudaError, Stream};
+use super::{CardPlane, CardView, CardViewMut, CudaError, Memory, Stream};
 use crate::frame::{PlaneSize, View, ViewError, ViewMut, plane_sizes};
 
 /// One plane on its way.
@@ -103,6 +103,18 @@ pub fn copy(
         unsafe { plane.queue(REACHED, REACHED, stream)? };
     }
     Ok(())
+}
+
+/// Copies memory into other memory of the same GPU, and waits for it.
+pub(in crate::mem) fn duplicate(from: &Memory, to: &Memory) -> Result<(), CudaError> {
+    let stream = from.gpu().copies()?;
+    let _bound = from.gpu().bind()?;
+    let bytes = from.len().min(to.len());
+    // SAFETY: both have as many bytes; they are not freed before the copy is done.
+    let result =
+        unsafe { sys::cuMemcpyDtoDAsync_v2(to.address(), from.address(), bytes, stream.raw()) };
+    check("cuMemcpyDtoDAsync", result)?;
+    stream.synchronize()
 }
 
 /// Queues a copy from host to card. Memory that is not pinned is read before this returns.

@@ -25,6 +25,7 @@ pub struct Gpu(&'static Inner);
 
 struct Inner {
     ordinal: u32,
+    device: sys::CUdevice,
     context: sys::CUcontext,
     loaded: Mutex<Loaded>,
     copies: OnceCell<Stream>,
@@ -99,6 +100,7 @@ impl Gpu {
         check("cuDevicePrimaryCtxRetain", result)?;
         Ok(Self(Box::leak(Box::new(Inner {
             ordinal,
+            device,
             context,
             loaded: Mutex::default(),
             copies: OnceCell::new(),
@@ -117,6 +119,21 @@ impl Gpu {
     pub(in crate::mem) fn bind(self) -> Result<Bound, CudaError> {
         // SAFETY: a primary context that is never released.
         unsafe { Bound::to(self.0.context) }
+    }
+
+    /// 10 * major + minor of its compute capability.
+    pub fn capability(self) -> Result<i32, CudaError> {
+        use sys::CUdevice_attribute::*;
+        let attribute = |attribute| -> Result<i32, CudaError> {
+            let mut value = 0;
+            // SAFETY: the pointer is valid, and so is the device.
+            let result = unsafe { sys::cuDeviceGetAttribute(&mut value, attribute, self.0.device) };
+            check("cuDeviceGetAttribute", result)?;
+            Ok(value)
+        };
+        let major = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
+        let minor = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
+        Ok(10 * major + minor)
     }
 
     /// Free and total bytes of memory.

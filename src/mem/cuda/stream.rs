@@ -65,6 +65,15 @@ impl Stream {
         self.raw
     }
 
+    /// Has what is queued from now on wait for what the event marked last.
+    pub fn wait_for(&self, event: &Event) -> Result<(), CudaError> {
+        let _bound = self.gpu.bind()?;
+        // SAFETY: both live; the flags must be 0 and are.
+        check("cuStreamWaitEvent", unsafe {
+            sys::cuStreamWaitEvent(self.raw, event.raw, 0)
+        })
+    }
+
     /// Waits until all that was queued is done.
     pub fn synchronize(&self) -> Result<(), CudaError> {
         let _bound = self.gpu.bind()?;

@@ -2,7 +2,7 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The allocator of NVMM memories in host memory.
+//! The allocator of NVMM memories.
 //!
 //! GStreamer copies, shares and joins memories on its own. A plain copy of an `NvBufSurface` would
 //! point to pixels that are gone once the original is freed, so all these functions are our own.
@@ -129,8 +129,15 @@ unsafe extern "C" fn mem_copy(
     guarded(|| {
         // SAFETY: as above.
         let block = unsafe { block_of(memory) };
-        let Some(copy) = block.and_then(Block::duplicate) else {
+        let Some(block) = block else {
             return null_mut();
+        };
+        let copy = match block.duplicate() {
+            Ok(copy) => copy,
+            Err(error) => {
+                gst::error!(gst::CAT_RUST, "NVMM memory was not copied: {error}");
+                return null_mut();
+            }
         };
         // SAFETY: the allocator of a memory of ours.
         unsafe { new_memory(base.allocator, null_mut(), 0, base.maxsize, Some(copy)) }
@@ -203,9 +210,8 @@ impl Default for NvmmAllocator {
 impl NvmmAllocator {
     /// A batch of surfaces with black (zero) pixels.
     pub fn alloc_surfaces(&self, spec: Arc<Spec>) -> Result<gst::Memory, NvmmError> {
-        let bytes = spec.data_size() as usize * spec.batch() as usize;
         let size = spec.generation().surface_size();
-        let block = Block::new(spec).ok_or(NvmmError::OutOfMemory { bytes })?;
+        let block = Block::new(spec)?;
         let allocator = self.upcast_ref::<gst::Allocator>().as_ptr();
         // SAFETY: this is an allocator of ours, and there is no parent.
         let memory = unsafe { new_memory(allocator, null_mut(), 0, size, Some(block)) };

@@ -12,8 +12,9 @@ use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 
-use super::Spec;
-use super::spec::PITCH_ALIGN;
+use super::{NvmmError, Place, Spec};
+use crate::frame::card::PITCH_ALIGN;
+use crate::mem::cuda::{self, Memory};
 use crate::mem::sys::surface::{
     Layout, MAX_PLANES, PARAMS_ROOM, ParamsC, ParamsHead, PlaneParams, SurfaceC, SurfaceHead,
 };
@@ -46,6 +47,34 @@ impl Drop for Bytes {
     }
 }
 
+/// The pixels of one surface.
+enum Pixels {
+    Host(Bytes),
+    Card(Memory),
+}
+
+impl Pixels {
+    /// All zeros.
+    fn new(place: Place, size: usize) -> Result<Self, NvmmError> {
+        let none = NvmmError::OutOfMemory { bytes: size };
+        match place {
+            Place::Host { .. } => Bytes::zeroed(size, PITCH_ALIGN).map(Self::Host).ok_or(none),
+            Place::Card { gpu, kind } => {
+                let mut memory = Memory::new(gpu, kind, size)?;
+                memory.clear()?;
+                Ok(Self::Card(memory))
+            }
+        }
+    }
+
+    fn address(&self) -> *mut c_void {
+        match self {
+            Self::Host(bytes) => bytes.start.as_ptr().cast(),
+            Self::Card(memory) => memory.address() as *mut c_void,
+        }
+    }
+}
+
 /// What one NVMM memory owns. Consumers write into the header even when they map it for reading
 /// (`numFilled`), so nothing here relies on what header and list say.
 pub struct Block {
@@ -53,7 +82,7 @@ pub struct Block {
     /// pointer to the list is zero in both.
     header: UnsafeCell<SurfaceC>,
     params: Bytes,
-    pixels: Vec<Bytes>,
+    pixels: Vec<Pixels>,
     spec: Arc<Spec>,
 }
 
@@ -63,14 +92,15 @@ unsafe impl Send for Block {}
 unsafe impl Sync for Block {}
 
 impl Block {
-    /// `None` if memory is short.
-    pub fn new(spec: Arc<Spec>) -> Option<Box<Self>> {
+    pub fn new(spec: Arc<Spec>) -> Result<Box<Self>, NvmmError> {
         let batch = spec.batch() as usize;
         let size = spec.data_size() as usize;
-        let params = Bytes::zeroed(PARAMS_ROOM.checked_mul(batch)?, align_of::<ParamsC>())?;
+        let bytes = PARAMS_ROOM * batch;
+        let params =
+            Bytes::zeroed(bytes, align_of::<ParamsC>()).ok_or(NvmmError::OutOfMemory { bytes })?;
         let pixels = (0..batch)
-            .map(|_| Bytes::zeroed(size, PITCH_ALIGN))
-            .collect::<Option<Vec<_>>>()?;
+            .map(|_| Pixels::new(spec.place(), size))
+            .collect::<Result<Vec<_>, _>>()?;
         let block = Box::new(Self {
             header: UnsafeCell::new(header(&spec, params.start.as_ptr())),
             params,
@@ -79,7 +109,7 @@ impl Block {
         });
         // SAFETY: nobody else knows the block yet.
         unsafe { block.restore() };
-        Some(block)
+        Ok(block)
     }
 
     pub fn spec(&self) -> &Arc<Spec> {
@@ -90,9 +120,20 @@ impl Block {
         self.header.get()
     }
 
-    /// The first byte of a surface, which has `spec().data_size()` of them.
-    pub fn pixels(&self, index: usize) -> Option<NonNull<u8>> {
-        self.pixels.get(index).map(|bytes| bytes.start)
+    /// The first byte of a surface in host memory, which has `spec().data_size()` of them.
+    pub fn host_pixels(&self, index: usize) -> Option<NonNull<u8>> {
+        match self.pixels.get(index)? {
+            Pixels::Host(bytes) => Some(bytes.start),
+            Pixels::Card(_) => None,
+        }
+    }
+
+    /// The address for the card of a surface that lies there.
+    pub fn card_pixels(&self, index: usize) -> Option<u64> {
+        match self.pixels.get(index)? {
+            Pixels::Host(_) => None,
+            Pixels::Card(memory) => Some(memory.address()),
+        }
     }
 
     /// Writes header and list anew, whatever consumers made of them.
@@ -110,19 +151,26 @@ impl Block {
             let head = list.wrapping_add(index * stride).cast::<ParamsHead>();
             // SAFETY: within the list, which has room for as many params as there are surfaces,
             // and aligned, as every stride is a multiple of the alignment.
-            unsafe { head.write(params(&self.spec, pixels.start.as_ptr().cast())) };
+            unsafe { head.write(params(&self.spec, pixels.address())) };
         }
     }
 
     /// A block with pixels of its own. `numFilled` is kept; everything else is as new, since what
     /// a consumer may have put into the other fields (mapped addresses, images) is not ours to
-    /// duplicate. `None` if memory is short.
-    pub fn duplicate(&self) -> Option<Box<Self>> {
+    /// duplicate.
+    pub fn duplicate(&self) -> Result<Box<Self>, NvmmError> {
         let copy = Self::new(self.spec.clone())?;
         let size = self.spec.data_size() as usize;
         for (from, to) in self.pixels.iter().zip(&copy.pixels) {
-            // SAFETY: two allocations of `size` bytes each.
-            unsafe { to.start.copy_from_nonoverlapping(from.start, size) };
+            match (from, to) {
+                (Pixels::Host(from), Pixels::Host(to)) => {
+                    // SAFETY: two allocations of `size` bytes each.
+                    unsafe { to.start.copy_from_nonoverlapping(from.start, size) };
+                }
+                (Pixels::Card(from), Pixels::Card(to)) => cuda::copy::duplicate(from, to)?,
+                // Both were made for the same place.
+                _ => return Err(NvmmError::Map),
+            }
         }
         // SAFETY: the header is initialised and aligned; a consumer may write it meanwhile, which
         // at worst gives either number.
@@ -132,7 +180,7 @@ impl Block {
             // SAFETY: nobody else knows the copy yet.
             unsafe { (*copy.header()).head.num_filled = filled };
         }
-        Some(copy)
+        Ok(copy)
     }
 }
 

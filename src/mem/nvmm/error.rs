@@ -8,6 +8,7 @@ use gst_video::VideoFormat;
 
 use super::{MAX_BATCH, MAX_SIDE};
 use crate::frame::ViewError;
+use crate::mem::cuda::CudaError;
 use crate::mem::sys::surface::{ColorFormat, Layout, MemType};
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,10 +43,8 @@ pub enum NvmmError {
         "the NvBufSurface has no list of surfaces: check `deepstream-version` where the buffer is made"
     )]
     NoList,
-    #[error(
-        "GPU memory: the surfaces are where the CPU cannot read them: put `nvvideoconvert ! video/x-raw,format=I420` before the element"
-    )]
-    Device,
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
     #[error(
         "surface memory of Jetson ({}) cannot be read: put `nvvideoconvert ! video/x-raw,format=I420` before the element",
         .0.0
@@ -97,6 +96,10 @@ pub enum SurfaceFault {
     },
     #[error("no pixels")]
     NoData,
+    #[error(
+        "its pixels cannot be reached: {0}; `nvvideoconvert ! video/x-raw,format=I420` before the element brings others"
+    )]
+    Unreachable(CudaError),
     #[error(transparent)]
     View(#[from] ViewError),
 }

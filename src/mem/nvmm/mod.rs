@@ -4,8 +4,8 @@
 
 //! NVMM buffers: one memory whose bytes are an `NvBufSurface`, which points to the pixels.
 //!
-//! [`NvmmPool`] makes such buffers in host memory without any library of NVIDIA, [`write()`] fills
-//! them, and [`Surfaces`] reads those of others after checking every field it relies on.
+//! [`NvmmPool`] makes such buffers, on a card or in host memory without CUDA, [`write()`] fills them,
+//! and [`Surfaces`] reads those of others after checking every field it relies on.
 
 mod allocator;
 mod block;
@@ -19,8 +19,8 @@ mod write;
 pub use allocator::NvmmAllocator;
 pub use error::{NvmmError, SurfaceFault};
 pub use pool::NvmmPool;
-pub use read::{Surface, Surfaces};
-pub use spec::{PITCH_ALIGN, Spec, SpecPlane};
+pub use read::{CardPixels, Pixels, Surface, Surfaces};
+pub use spec::{Place, Spec, SpecPlane};
 pub use write::{SurfaceWriter, write};
 
 /// The caps feature of NVMM memory.

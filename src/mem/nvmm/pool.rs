@@ -6,15 +6,14 @@
 
 #![allow(unsafe_code)]
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_video::VideoInfo;
 
-use super::{CAPS_FEATURE, NvmmAllocator, NvmmError, Spec};
+use super::{CAPS_FEATURE, NvmmAllocator, NvmmError, Place, Spec};
 use crate::mem::sys::Generation;
 
 mod imp {
@@ -24,6 +23,8 @@ mod imp {
     pub struct NvmmPool {
         pub(super) allocator: NvmmAllocator,
         pub(super) spec: OnceLock<Arc<Spec>>,
+        /// Why the last buffer could not be made: the base class has no words for it.
+        pub(super) fault: Mutex<Option<NvmmError>>,
     }
 
     #[glib::object_subclass]
@@ -56,6 +57,7 @@ mod imp {
             let memory = self.allocator.alloc_surfaces(spec.clone());
             let memory = memory.map_err(|error| {
                 gst::error!(gst::CAT_RUST, imp = self, "{error}");
+                *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 gst::FlowError::Error
             })?;
             let mut buffer = gst::Buffer::new();
@@ -90,7 +92,7 @@ mod imp {
 }
 
 glib::wrapper! {
-    /// Makes buffers of one memory, which is an `NvBufSurface` in host memory. Once all its
+    /// Makes buffers of one memory, which is an `NvBufSurface`. Once all its
     /// buffers are made, it allocates nothing any more. A caller that is blocked in
     /// `acquire_buffer` is let go by `set_flushing`.
     pub struct NvmmPool(ObjectSubclass<imp::NvmmPool>)
@@ -103,11 +105,11 @@ impl NvmmPool {
     pub fn new(
         info: &VideoInfo,
         generation: Generation,
-        gpu_id: u32,
+        place: Place,
         batch: u32,
         max_buffers: u32,
     ) -> Result<Self, NvmmError> {
-        let spec = Spec::new(info, generation, gpu_id, batch)?;
+        let spec = Spec::new(info, generation, place, batch)?;
         let size = generation.surface_size();
         let refused = || NvmmError::Pool { size };
         let pool: Self = glib::Object::new();
@@ -121,6 +123,16 @@ impl NvmmPool {
         config.set_params(caps.as_ref(), size as u32, 0, max_buffers);
         pool.set_config(config).map_err(|_| refused())?;
         Ok(pool)
+    }
+
+    /// Why a buffer could not be made, if one could not.
+    pub fn take_fault(&self) -> Option<NvmmError> {
+        let mut fault = self
+            .imp()
+            .fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        fault.take()
     }
 
     /// What its buffers look like.

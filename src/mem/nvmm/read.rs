@@ -16,6 +16,8 @@ use gst_video::{VideoColorimetry, VideoInfo};
 use super::color::{colorimetry, video_format};
 use super::{MAX_BATCH, MAX_SIDE, NvmmError, SurfaceFault};
 use crate::frame::{Plane, View, plane_sizes};
+use crate::mem::cuda::pointer::{self, Known};
+use crate::mem::cuda::{self, CardPlane, CardView, CardViewMut, CudaError, Gpu, Stream};
 use crate::mem::sys::Generation;
 use crate::mem::sys::surface::{Layout, MemType, ParamsHead, SurfaceHead};
 
@@ -30,10 +32,70 @@ pub struct Surfaces<'a> {
 /// One picture of a batch.
 #[derive(Debug, Clone)]
 pub struct Surface<'a> {
-    pub view: View<'a>,
+    pub pixels: Pixels<'a>,
     /// By the caps where they say something, else by the surface.
     pub colorimetry: VideoColorimetry,
     pub gpu_id: u32,
+}
+
+/// Pixels, by who can read them.
+#[derive(Debug, Clone)]
+pub enum Pixels<'a> {
+    Host(View<'a>),
+    Card(CardPixels<'a>),
+}
+
+/// Pixels that a GPU reaches.
+#[derive(Debug, Clone)]
+pub struct CardPixels<'a> {
+    view: CardView<'a>,
+    gpu: Gpu,
+    known: Known,
+}
+
+impl CardPixels<'_> {
+    pub fn view(&self) -> &CardView<'_> {
+        &self.view
+    }
+
+    /// The GPU whose memory it is, or that is to fetch it from the host.
+    pub fn gpu(&self) -> Gpu {
+        self.gpu
+    }
+
+    /// Queues a copy. The buffer must be kept until the stream was synchronised.
+    pub fn copy_to(&self, to: &mut CardViewMut<'_>, stream: &Stream) -> Result<(), CudaError> {
+        let known = &self.known;
+        if known.in_host || known.managed || known.context == self.gpu.context() {
+            return cuda::copy::copy(&self.view, to, stream);
+        }
+        // SAFETY: the context has memory that is in use, so it is alive as long as the buffer.
+        unsafe { cuda::copy::copy_from_context(&self.view, known.context, to, stream) }
+    }
+}
+
+impl<'a> Surface<'a> {
+    pub fn width(&self) -> usize {
+        match &self.pixels {
+            Pixels::Host(view) => view.width(),
+            Pixels::Card(card) => card.view.width(),
+        }
+    }
+
+    pub fn height(&self) -> usize {
+        match &self.pixels {
+            Pixels::Host(view) => view.height(),
+            Pixels::Card(card) => card.view.height(),
+        }
+    }
+
+    /// The picture, if the CPU is to read it.
+    pub fn host(&self) -> Option<&View<'a>> {
+        match &self.pixels {
+            Pixels::Host(view) => Some(view),
+            Pixels::Card(_) => None,
+        }
+    }
 }
 
 /// Where a plane lies within a surface.
@@ -65,8 +127,11 @@ impl<'a> Surfaces<'a> {
             });
         }
         match head.mem_type {
-            MemType::SYSTEM | MemType::CUDA_PINNED | MemType::CUDA_UNIFIED => {}
-            MemType::CUDA_DEVICE | MemType::DEFAULT => return Err(NvmmError::Device),
+            MemType::SYSTEM
+            | MemType::CUDA_PINNED
+            | MemType::CUDA_UNIFIED
+            | MemType::CUDA_DEVICE
+            | MemType::DEFAULT => {}
             jetson @ (MemType::SURFACE_ARRAY | MemType::HANDLE | MemType::CUDA_ARRAY) => {
                 return Err(NvmmError::Jetson(jetson));
             }
@@ -129,6 +194,59 @@ impl<'a> Surfaces<'a> {
 
     fn checked(&self, params: &ParamsHead) -> Result<Surface<'_>, SurfaceFault> {
         let extents = extents(params, &self.caps)?;
+        let pixels = match self.known(params.data_ptr as u64)? {
+            Some((gpu, known)) => self.card_pixels(params, &extents, gpu, known)?,
+            None => self.host_pixels(params, &extents)?,
+        };
+        Ok(Surface {
+            pixels,
+            colorimetry: colorimetry(params.color_format, &self.caps),
+            gpu_id: self.head.gpu_id,
+        })
+    }
+
+    /// What CUDA knows of the pixels, and the GPU that is to read them; `None` if the CPU is.
+    fn known(&self, address: u64) -> Result<Option<(Gpu, Known)>, SurfaceFault> {
+        let ask = || {
+            let said = Gpu::get(self.head.gpu_id)?;
+            let known = pointer::ask(said, address)?;
+            // Memory of the host is for any GPU, other memory for the one it is on.
+            let gpu = match known.in_host || known.managed {
+                true => said,
+                false => Gpu::get(known.ordinal)?,
+            };
+            Ok((gpu, known))
+        };
+        match self.head.mem_type {
+            MemType::SYSTEM => Ok(None),
+            // The CPU can read these, where there is no GPU that knows them.
+            MemType::CUDA_PINNED | MemType::CUDA_UNIFIED => Ok(ask().ok()),
+            _ => ask().map(Some).map_err(SurfaceFault::Unreachable),
+        }
+    }
+
+    fn card_pixels(
+        &self,
+        params: &ParamsHead,
+        extents: &[Extent],
+        gpu: Gpu,
+        known: Known,
+    ) -> Result<Pixels<'_>, SurfaceFault> {
+        let place = |extent: &Extent| CardPlane {
+            address: (params.data_ptr as u64).saturating_add(extent.offset as u64),
+            pitch: extent.pitch,
+        };
+        let planes: Vec<_> = extents.iter().map(place).collect();
+        let size = (params.width as usize, params.height as usize);
+        let view = CardView::new(self.caps.format(), size, &planes, known.range.clone())?;
+        Ok(Pixels::Card(CardPixels { view, gpu, known }))
+    }
+
+    fn host_pixels(
+        &self,
+        params: &ParamsHead,
+        extents: &[Extent],
+    ) -> Result<Pixels<'_>, SurfaceFault> {
         let data = params.data_ptr.cast::<u8>().cast_const();
         let planes = extents
             .iter()
@@ -143,16 +261,12 @@ impl<'a> Surfaces<'a> {
                 }
             })
             .collect();
-        Ok(Surface {
-            view: View::new(
-                self.caps.format(),
-                params.width as usize,
-                params.height as usize,
-                planes,
-            )?,
-            colorimetry: colorimetry(params.color_format, &self.caps),
-            gpu_id: self.head.gpu_id,
-        })
+        Ok(Pixels::Host(View::new(
+            self.caps.format(),
+            params.width as usize,
+            params.height as usize,
+            planes,
+        )?))
     }
 }
 

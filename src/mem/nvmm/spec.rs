@@ -10,12 +10,44 @@ use gst_video::VideoInfo;
 
 use super::color::color_format;
 use super::{MAX_BATCH, MAX_SIDE, NvmmError};
+use crate::frame::card::layout;
 use crate::frame::plane_sizes;
+use crate::mem::cuda::{Gpu, Kind};
 use crate::mem::sys::Generation;
 use crate::mem::sys::surface::{ColorFormat, MAX_PLANES, MemType};
 
-/// CUDA kernels may fail on rows that begin anywhere.
-pub const PITCH_ALIGN: usize = 256;
+/// Where pixels are to lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In host memory without CUDA. The number of a GPU is written into the header all the same.
+    Host {
+        gpu_id: u32,
+    },
+    Card {
+        gpu: Gpu,
+        kind: Kind,
+    },
+}
+
+impl Place {
+    fn mem_type(self) -> MemType {
+        match self {
+            Self::Host { .. } => MemType::SYSTEM,
+            Self::Card { kind, .. } => match kind {
+                Kind::Device => MemType::CUDA_DEVICE,
+                Kind::Pinned => MemType::CUDA_PINNED,
+                Kind::Unified => MemType::CUDA_UNIFIED,
+            },
+        }
+    }
+
+    fn gpu_id(self) -> u32 {
+        match self {
+            Self::Host { gpu_id } => gpu_id,
+            Self::Card { gpu, .. } => gpu.ordinal(),
+        }
+    }
+}
 
 /// One plane of a surface, in pixels and bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,20 +65,19 @@ pub struct SpecPlane {
 pub struct Spec {
     info: VideoInfo,
     generation: Generation,
-    gpu_id: u32,
+    place: Place,
     batch: u32,
-    mem_type: MemType,
     color_format: ColorFormat,
     planes: Vec<SpecPlane>,
     data_size: u32,
 }
 
 impl Spec {
-    /// `batch` surfaces for pictures of `info`, in host memory.
+    /// `batch` surfaces for pictures of `info`.
     pub fn new(
         info: &VideoInfo,
         generation: Generation,
-        gpu_id: u32,
+        place: Place,
         batch: u32,
     ) -> Result<Arc<Self>, NvmmError> {
         let range = || NvmmError::Range {
@@ -63,14 +94,14 @@ impl Spec {
         }
         let format = info.format();
         let color_format = color_format(info).ok_or(NvmmError::Format(format))?;
-        let mut offset = 0usize;
+        let (width, height) = (info.width() as usize, info.height() as usize);
+        let (placed, bytes) = layout(format, width, height);
         let mut planes = Vec::with_capacity(MAX_PLANES);
-        let sizes = plane_sizes(format, info.width() as usize, info.height() as usize);
-        for (index, plane) in sizes.iter().enumerate() {
-            let pitch = plane.row_bytes.next_multiple_of(PITCH_ALIGN);
+        let sizes = plane_sizes(format, width, height);
+        for (index, (plane, (offset, pitch))) in sizes.iter().zip(placed).enumerate() {
             let width = match index {
-                0 => info.width() as usize,
-                _ => (info.width() as usize).div_ceil(2),
+                0 => width,
+                _ => width.div_ceil(2),
             };
             let number = |n: usize| u32::try_from(n).map_err(|_| range());
             planes.push(SpecPlane {
@@ -81,17 +112,15 @@ impl Spec {
                 size: number(pitch * plane.rows)?,
                 bytes_per_pixel: number(plane.row_bytes / width)?,
             });
-            offset += pitch * plane.rows;
         }
         Ok(Arc::new(Self {
             info: info.clone(),
             generation,
-            gpu_id,
+            place,
             batch,
-            mem_type: MemType::SYSTEM,
             color_format,
             planes,
-            data_size: u32::try_from(offset).map_err(|_| range())?,
+            data_size: u32::try_from(bytes).map_err(|_| range())?,
         }))
     }
 
@@ -103,8 +132,12 @@ impl Spec {
         self.generation
     }
 
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
     pub fn gpu_id(&self) -> u32 {
-        self.gpu_id
+        self.place.gpu_id()
     }
 
     pub fn batch(&self) -> u32 {
@@ -112,7 +145,7 @@ impl Spec {
     }
 
     pub fn mem_type(&self) -> MemType {
-        self.mem_type
+        self.place.mem_type()
     }
 
     pub fn color_format(&self) -> ColorFormat {

@@ -63,7 +63,8 @@ mod tests {
         let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::Gray8, 2, 2)
             .build()
             .unwrap();
-        let spec = crate::mem::nvmm::Spec::new(&info, crate::mem::sys::Generation::C, 0, 1);
+        let place = crate::mem::nvmm::Place::Host { gpu_id: 0 };
+        let spec = crate::mem::nvmm::Spec::new(&info, crate::mem::sys::Generation::C, place, 1);
         let memory = allocator.alloc_surfaces(spec.unwrap()).unwrap();
         assert!(!is_system_memory(&memory));
     }

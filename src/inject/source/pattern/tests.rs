@@ -56,6 +56,7 @@ fn fetch(pattern: Pattern, info: &VideoInfo, number: u64) -> (Frame, Vec<Detecti
     let target = Target {
         info: info.clone(),
         add_borders: false,
+        card: None,
     };
     source.set_target(&target).unwrap();
     source.seek(number, gst::ClockTime::ZERO).unwrap();
@@ -183,6 +184,7 @@ fn every_pattern_is_drawn_at_every_size_and_covers_the_picture() {
                     let target = Target {
                         info: info.clone(),
                         add_borders: false,
+                        card: None,
                     };
                     let drawing = Drawing::new(pattern, &target);
                     // Drawn over something else it must come out the same: nothing is left out.
@@ -327,6 +329,7 @@ fn the_same_frame_is_the_same_whenever_it_is_drawn() {
         let target = Target {
             info: info.clone(),
             add_borders: false,
+            card: None,
         };
         let mut source = open(pattern);
         source.set_target(&target).unwrap();
@@ -458,6 +461,7 @@ fn patterns_need_a_format_that_can_be_drawn() {
         let target = Target {
             info: info(format, 64, 64),
             add_borders: false,
+            card: None,
         };
         let refused = source.set_target(&target).unwrap_err();
         assert!(

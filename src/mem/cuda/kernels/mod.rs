@@ -9,6 +9,8 @@
 
 #![allow(unsafe_code)]
 
+pub mod convert;
+
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 use std::ptr::null_mut;

@@ -1,0 +1,354 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Bytes of frames on a card, without leaving it earlier than need be: JPEGs are made there, and
+//! what the CPU encodes is scaled and converted before it is fetched.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use gst_video::{VideoFormat, VideoInfo};
+
+use super::{
+    CardJpeg, CodecError, EncodeSettings, Encoding, NvJpegError, Picture, PictureEncoder, nvjpeg,
+};
+use crate::frame::map::sibling;
+use crate::frame::planar::{PlanarMap, resolve};
+use crate::frame::stats::{PictureStats, statistics};
+use crate::frame::{CardConverter, CardFrame, CardPlanar, Frame, HostPool, View, ViewMut};
+use crate::mem::cuda::{CudaError, Gpu, Kind, MemoryPool, Stream, copy};
+
+/// Converters that are kept: streams of a batch may differ in size.
+const KEPT: usize = 8;
+
+/// Encodes frames of cards, one after the other: one for each thread.
+#[derive(Debug, Default)]
+pub struct CardEncoder {
+    /// Of the GPU that the last frame was on.
+    tools: Option<Arc<Tools>>,
+    on_cpu: PictureEncoder,
+    fallback: Option<String>,
+}
+
+/// What all threads and elements of the process use on a GPU, freed when none does any more.
+#[derive(Debug)]
+struct Tools {
+    gpu: Gpu,
+    jpeg: Result<Arc<CardJpeg>, NvJpegError>,
+    /// Those that nobody is at. There are never more than threads that convert at the same time.
+    benches: Mutex<Vec<Bench>>,
+    converted: MemoryPool,
+}
+
+/// What one conversion at a time needs.
+#[derive(Debug)]
+struct Bench {
+    stream: Stream,
+    converters: Converters,
+    fetched: Option<HostPool>,
+}
+
+#[derive(Debug)]
+struct Converters {
+    planar: CardPlanar,
+    /// The one used last is at the end.
+    kept: Vec<CardConverter>,
+}
+
+impl Tools {
+    fn of(gpu: Gpu) -> Arc<Self> {
+        static ALL: Mutex<BTreeMap<u32, Weak<Tools>>> = Mutex::new(BTreeMap::new());
+        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = all.get(&gpu.ordinal()).and_then(Weak::upgrade) {
+            return shared;
+        }
+        let shared = Arc::new(Self {
+            gpu,
+            jpeg: CardJpeg::get(gpu),
+            benches: Mutex::default(),
+            converted: MemoryPool::new(gpu, Kind::Device),
+        });
+        all.insert(gpu.ordinal(), Arc::downgrade(&shared));
+        shared
+    }
+
+    fn take_bench(&self) -> Result<Bench, CudaError> {
+        let mut benches = self.benches.lock().unwrap_or_else(PoisonError::into_inner);
+        let bench = benches.pop();
+        drop(benches);
+        match bench {
+            Some(bench) => Ok(bench),
+            None => Bench::new(self.gpu),
+        }
+    }
+
+    /// What was queued with its converters must be done.
+    fn give_back(&self, bench: Bench) {
+        let mut benches = self.benches.lock().unwrap_or_else(PoisonError::into_inner);
+        benches.push(bench);
+    }
+
+    /// Works at a bench, and waits for what was queued there.
+    fn at_bench<T, E: From<CudaError>>(
+        &self,
+        work: impl FnOnce(&mut Bench) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut bench = self.take_bench()?;
+        let done = work(&mut bench);
+        bench.stream.synchronize()?;
+        self.give_back(bench);
+        done
+    }
+}
+
+impl Converters {
+    /// Queues the conversion of a frame.
+    fn convert(
+        &mut self,
+        frame: &CardFrame,
+        to: &VideoInfo,
+        into: &MemoryPool,
+        stream: &Stream,
+    ) -> Result<CardFrame, CudaError> {
+        let from = frame.info();
+        let is_it = |c: &CardConverter| c.from() == from && c.to() == to;
+        let converter = match self.kept.iter().position(is_it) {
+            Some(index) => self.kept.remove(index),
+            None => {
+                if self.kept.len() == KEPT {
+                    self.kept.remove(0);
+                }
+                CardConverter::new(into.gpu(), from, to, false)?
+            }
+        };
+        let mut converted = CardFrame::acquire(into, to)?;
+        converter.convert(&frame.view()?, &mut converted.view_mut()?, stream)?;
+        self.kept.push(converter);
+        Ok(converted)
+    }
+}
+
+impl Bench {
+    fn new(gpu: Gpu) -> Result<Self, CudaError> {
+        Ok(Self {
+            stream: Stream::independent(gpu)?,
+            converters: Converters {
+                planar: CardPlanar::new(gpu)?,
+                kept: Vec::new(),
+            },
+            fetched: None,
+        })
+    }
+
+    /// The frame as one of `info`, in host memory.
+    fn fetch_as(
+        &mut self,
+        frame: &CardFrame,
+        info: &VideoInfo,
+        pool: &MemoryPool,
+    ) -> Result<Frame, CodecError> {
+        if info == frame.info() {
+            return self.fetch(frame);
+        }
+        let converted = self.converters.convert(frame, info, pool, &self.stream)?;
+        self.fetch(&converted)
+    }
+
+    /// The frame in host memory.
+    fn fetch(&mut self, frame: &CardFrame) -> Result<Frame, CodecError> {
+        let info = frame.info();
+        let pool = match self.fetched.take() {
+            Some(pool) if pool.info() == info => pool,
+            _ => HostPool::pinned(info, frame.gpu())?,
+        };
+        let mut fetched = pool.acquire()?;
+        let to = &mut ViewMut::of_frame(&mut fetched)?;
+        copy::download(&frame.view()?, to, &self.stream)?;
+        self.fetched = Some(pool);
+        Ok(fetched.into())
+    }
+}
+
+/// What nvJPEG is given: frames of `info`, or what they are converted to first.
+fn jpeg_target(settings: &EncodeSettings, info: &VideoInfo) -> Result<VideoInfo, CodecError> {
+    let target = super::target(settings, info)?;
+    let packed = match target.format() {
+        VideoFormat::Rgba | VideoFormat::Rgbx => VideoFormat::Rgb,
+        VideoFormat::Bgra | VideoFormat::Bgrx => VideoFormat::Bgr,
+        _ => return Ok(target),
+    };
+    let (width, height) = (target.width(), target.height());
+    sibling(&target, packed, width, height).ok_or(CodecError::TooLarge {
+        width: width as usize,
+        height: height as usize,
+    })
+}
+
+/// What becomes of a frame on its way into nvJPEG.
+#[derive(Default)]
+struct Made {
+    bench: Option<Bench>,
+    converted: Option<CardFrame>,
+    planes: Option<CardFrame>,
+}
+
+impl CardEncoder {
+    fn tools(&mut self, gpu: Gpu) -> Arc<Tools> {
+        match &self.tools {
+            Some(tools) if tools.gpu == gpu => tools.clone(),
+            _ => self.tools.insert(Tools::of(gpu)).clone(),
+        }
+    }
+
+    /// Why a picture was left to the CPU that the card could have made.
+    pub fn take_fallback(&mut self) -> Option<String> {
+        self.fallback.take()
+    }
+
+    /// Replaces `out` by `frame` as `settings` say.
+    pub fn encode(
+        &mut self,
+        frame: &CardFrame,
+        settings: &EncodeSettings,
+        out: &mut Vec<u8>,
+    ) -> Result<Picture, CodecError> {
+        let tools = self.tools(frame.gpu());
+        if settings.encoding == Encoding::Jpeg {
+            match encode_jpeg(&tools, frame, settings, out) {
+                Err(CodecError::NvJpeg(error)) if !error.is_sticky() => {
+                    self.fallback = Some(error.to_string());
+                }
+                done => return done,
+            }
+        }
+        let target = super::target(settings, frame.info())?;
+        let fetched = tools.at_bench(|bench| bench.fetch_as(frame, &target, &tools.converted))?;
+        self.on_cpu.encode(&fetched, settings, out)
+    }
+
+    /// The statistics of the frame as it is delivered, in RGB.
+    pub fn statistics(
+        &mut self,
+        frame: &CardFrame,
+        width: u32,
+        height: u32,
+    ) -> Result<PictureStats, CodecError> {
+        let info = frame.info();
+        let format = match info.format() {
+            VideoFormat::Gray8 => VideoFormat::Gray8,
+            _ => VideoFormat::Rgb,
+        };
+        let too_large = CodecError::TooLarge {
+            width: width as usize,
+            height: height as usize,
+        };
+        let tools = self.tools(frame.gpu());
+        let same = (info.format(), info.width(), info.height()) == (format, width, height);
+        let target = match same {
+            true => info.clone(),
+            false => sibling(info, format, width, height).ok_or(too_large)?,
+        };
+        let fetched = tools.at_bench(|bench| bench.fetch_as(frame, &target, &tools.converted))?;
+        let mapped = fetched.map()?;
+        Ok(statistics(&View::of_frame(&mapped)?)?)
+    }
+}
+
+fn encode_jpeg(
+    tools: &Tools,
+    frame: &CardFrame,
+    settings: &EncodeSettings,
+    out: &mut Vec<u8>,
+) -> Result<Picture, CodecError> {
+    let jpeg = tools.jpeg.as_ref().map_err(Clone::clone)?;
+    let target = jpeg_target(settings, frame.info())?;
+    let mut made = Made::default();
+    let prepare = |made: &mut Made, stream: &Stream| {
+        let same = target == *frame.info();
+        let (format, width, height) = (
+            target.format(),
+            target.width() as usize,
+            target.height() as usize,
+        );
+        let map = PlanarMap::new(&resolve(&target.colorimetry(), format, width, height));
+        let needs_map = !target.is_rgb() && (!map.is_identity() || format == VideoFormat::Nv12);
+        if same && !needs_map {
+            return Ok(());
+        }
+        let bench = made.bench.insert(tools.take_bench()?);
+        if !same {
+            let converted = bench
+                .converters
+                .convert(frame, &target, &tools.converted, stream)?;
+            made.converted = Some(converted);
+        }
+        if needs_map {
+            let from = made.converted.as_ref().unwrap_or(frame);
+            let planes = match format {
+                VideoFormat::Nv12 => VideoFormat::I420,
+                other => other,
+            };
+            let info = sibling(&target, planes, target.width(), target.height())
+                .ok_or(CodecError::TooLarge { width, height })?;
+            let mut mapped = CardFrame::acquire(&tools.converted, &info)?;
+            bench
+                .converters
+                .planar
+                .map(&from.view()?, &mut mapped.view_mut()?, &map, stream)?;
+            made.planes = Some(mapped);
+        }
+        Ok::<_, CodecError>(())
+    };
+    let (quality, subsampling) = (settings.quality, settings.subsampling);
+    let encoded = jpeg.encode_prepared(quality, subsampling, out, |stream| {
+        prepare(&mut made, stream)?;
+        let ready = made.planes.as_ref().or(made.converted.as_ref());
+        Ok::<_, CodecError>(ready.unwrap_or(frame).view()?)
+    });
+    // The stream was waited for.
+    if let Some(bench) = made.bench {
+        tools.give_back(bench);
+    }
+    encoded?;
+    Ok(Picture {
+        width: target.width() as usize,
+        height: target.height() as usize,
+        channels: match target.format() {
+            VideoFormat::Gray8 => 1,
+            _ => 3,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nvjpeg_is_given_what_it_takes() {
+        gst::init().unwrap();
+        for format in crate::frame::FORMATS {
+            for subsampling in [
+                super::super::Subsampling::S420,
+                super::super::Subsampling::S422,
+                super::super::Subsampling::S444,
+            ] {
+                let info = VideoInfo::builder(format, 640, 480).build().unwrap();
+                let settings = EncodeSettings {
+                    subsampling,
+                    ..Default::default()
+                };
+                let target = jpeg_target(&settings, &info).unwrap();
+                let given = match target.format() {
+                    VideoFormat::Nv12 => VideoFormat::I420,
+                    other => other,
+                };
+                assert!(
+                    nvjpeg::takes(given, subsampling),
+                    "{format:?} {subsampling:?}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What needs a card, or the stand-in for its driver. Without `DSFRAME_GPU_TESTS=1` every test says
+//! so and returns.
+
+#![allow(unsafe_code)]
+
+mod common;
+mod convert;

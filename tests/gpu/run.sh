@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Runs the GPU tests and benchmarks on the machine with the card, from the folder that pack.sh made,
+# and prints one table last. A stage that fails or takes too long does not keep the others from
+# running; the exit status tells.
+#   run.sh [tests|bench|all]
+#   DSFRAME_GPU_ROWS=REGEX      only these rows of the benchmarks, and none of the tests with `all`
+#   DSFRAME_GPU_TEST=FILTER     only the tests whose name has this in it
+#   DSFRAME_GPU_LOGS=DIR        where the whole output of each stage goes
+set -uo pipefail
+
+what=${1:-all}
+case $what in tests | bench | all) ;; *) echo "run.sh [tests|bench|all]" >&2; exit 2 ;; esac
+rows=${DSFRAME_GPU_ROWS-}
+filter=${DSFRAME_GPU_TEST-}
+if [[ -n $rows && $what == all ]]; then what=bench; fi
+
+packed=$(cd "$(dirname "$0")" && pwd)
+if [[ ! -f $packed/env.sh ]]; then packed=$packed/../../.gpu; fi
+# shellcheck source=/dev/null
+. "$packed/env.sh" || { echo "pack.sh has not been run" >&2; exit 2; }
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+logs=${DSFRAME_GPU_LOGS:-$work/logs}
+mkdir -p "$logs"
+export DSFRAME_GPU_RESULTS=$work/results.tsv
+: > "$DSFRAME_GPU_RESULTS"
+failed=0
+
+# row NAME OURS PEER RATIO GOAL MET: a line of the table.
+row() {
+    local IFS=$'\t'
+    printf '%s\n' "$*" >> "$DSFRAME_GPU_RESULTS"
+}
+
+# stage NAME SECONDS COMMAND...: returns the status of the command; 124 if it took too long.
+stage() {
+    local name=$1 limit=$2 begun=$SECONDS status
+    shift 2
+    printf '\n=== %s (at most %d s)\n' "$name" "$limit"
+    timeout --kill-after=5 "$limit" "$@" 2>&1 | tee "$logs/${name// /-}.log"
+    status=${PIPESTATUS[0]}
+    if [[ $status -eq 137 ]]; then status=124; fi
+    printf -- '--- %s: status %d, %d s\n' "$name" "$status" $((SECONDS - begun))
+    if [[ $status -ne 0 ]]; then failed=1; fi
+    return "$status"
+}
+
+verdict() {
+    case $1 in 0) echo yes ;; 124) echo "no: out of time" ;; *) echo "no: status $1" ;; esac
+}
+
+# numbers STAGE: of the libtest summaries in its log.
+numbers() {
+    local log=$logs/${1// /-}.log
+    awk '/^test result:/ { passed += $4; failed += $6 }
+         END { printf "%d passed, %d failed", passed, failed }' "$log"
+    printf ', %d skipped' "$(grep -c '^skipped: ' "$log")"
+}
+
+# test_stage NAME SECONDS ARGUMENTS...
+test_stage() {
+    local name=$1 limit=$2 status
+    shift 2
+    # The program has the elements in it: a plugin beside it would be another version of them.
+    stage "$name" "$limit" env -u GST_PLUGIN_PATH DSFRAME_GPU_TESTS=1 RUST_BACKTRACE=1 \
+        G_DEBUG=fatal_warnings "$packed/bin/gpu-tests" --show-output "$@"
+    status=$?
+    row "$name" "$(numbers "$name")" "" "" "all pass" "$(verdict $status)"
+}
+
+# sanitizer_stage TOOL FILTER
+sanitizer_stage() {
+    local tool=$1 status
+    stage "$tool" 100 env -u GST_PLUGIN_PATH DSFRAME_GPU_TESTS=1 DSFRAME_GPU_SHORT=1 \
+        compute-sanitizer --tool "$tool" --report-api-errors no --error-exitcode 9 \
+        "$packed/bin/gpu-tests" --test-threads=1 "$2"
+    status=$?
+    row "compute-sanitizer $tool" \
+        "$(grep -hE 'ERROR SUMMARY|RACECHECK SUMMARY' "$logs/$tool.log" | tail -n 1 | sed 's/=* *//')" \
+        "" "" "no errors" "$(verdict $status)"
+}
+
+run_tests() {
+    if [[ -n $filter ]]; then
+        test_stage "tests" 200 --test-threads=4 "$filter"
+        return
+    fi
+    # Those that take all of the card's memory, or measure it, want to be alone.
+    test_stage "tests" 150 --test-threads=4 --skip ::alone::
+    test_stage "tests alone on the card" 90 --test-threads=1 ::alone::
+    if command -v compute-sanitizer >/dev/null; then
+        for tool in memcheck racecheck; do sanitizer_stage "$tool" kernels; done
+    else
+        row "compute-sanitizer" "not here" "" "" "no errors" "not run"
+    fi
+}
+
+# build_peer PROGRAM SOURCE ARGUMENTS...
+build_peer() {
+    local program=$1 source=$2
+    shift 2
+    LD_LIBRARY_PATH=$DSFRAME_GPU_OUTER_LIBRARY_PATH \
+        nvcc -O3 -std=c++17 -o "$work/$program" "$packed/peers/$source" "$@"
+}
+
+run_bench() {
+    local status nvcc_folder=/usr/local/cuda/bin
+    command -v nvcc >/dev/null || PATH=$PATH:$nvcc_folder
+    export DSFRAME_GPU_PROGRAMS=$work
+    export -f build_peer
+    export packed work
+    stage "build the peers" 120 bash -c \
+        'build_peer nvjpeg_loop nvjpeg_loop.cpp -lnvjpeg & a=$!
+         build_peer pinned_read pinned_read.cpp & b=$!
+         wait $a && wait $b' || row "build the peers" "" "" "" "" "no"
+    stage "bench" 290 env -u GST_PLUGIN_PATH DSFRAME_GPU_ROWS="$rows" "$packed/bin/gpu-bench"
+    status=$?
+    if [[ $status -ne 0 ]]; then row "bench" "" "" "" "all rows" "$(verdict $status)"; fi
+}
+
+nvidia-smi --query-gpu=name,driver_version,memory.total,memory.used --format=csv,noheader ||
+    echo "no nvidia-smi here"
+# Filled once, so that the tests only read it.
+gst-inspect-1.0 >/dev/null 2>&1
+
+case $what in
+    tests) run_tests ;;
+    bench) run_bench ;;
+    all) run_tests; run_bench ;;
+esac
+
+printf '\n%d s in all\n\n' "$SECONDS"
+{
+    printf 'row\tours\tpeer/ceiling\tratio\tgoal\tmet\n'
+    cat "$DSFRAME_GPU_RESULTS"
+} | awk -F'\t' '
+    { for (i = 1; i <= 6; i++) { cell[NR, i] = $i; if (length($i) > width[i]) width[i] = length($i) } }
+    END {
+        for (r = 1; r <= NR; r++) {
+            line = ""
+            for (i = 1; i <= 6; i++) line = line sprintf("%-" width[i] "s%s", cell[r, i], i < 6 ? " | " : "")
+            print line
+        }
+    }'
+# A missed goal is a figure, not a fault: only what did not run fails.
+exit "$failed"
