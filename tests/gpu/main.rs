@@ -16,6 +16,7 @@ mod elements;
 mod faults;
 mod foreign;
 mod nvjpeg;
+mod paint;
 mod pixels;
 #[path = "../common/mod.rs"]
 mod shared;

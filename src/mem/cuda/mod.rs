@@ -17,6 +17,7 @@ pub mod kernels;
 mod memory;
 pub mod pointer;
 mod pool;
+mod staging;
 mod stream;
 mod view;
 
