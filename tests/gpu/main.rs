@@ -8,5 +8,7 @@
 #![allow(unsafe_code)]
 
 mod common;
+mod cuda_buffer;
+mod foreign_memory;
 mod nvjpeg;
 mod pixels;
