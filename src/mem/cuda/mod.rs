@@ -12,6 +12,7 @@
 
 pub mod copy;
 mod driver;
+mod foreign;
 mod gpu;
 pub mod kernels;
 mod memory;
@@ -22,6 +23,7 @@ mod stream;
 mod view;
 
 pub use driver::{CudaError, Driver, probe};
+pub use foreign::{CudaBuffer, CudaMemoryError};
 pub use gpu::Gpu;
 pub use memory::{Kind, Memory, Pinned};
 pub use pool::{MemoryPool, Pooled};
