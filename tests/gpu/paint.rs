@@ -19,7 +19,7 @@ use gstdsframe::inject::source::{
 };
 use gstdsframe::mem::cuda::{Gpu, Memory, Stream, copy};
 
-use super::common;
+use super::{card, common};
 
 const PATTERNS: [Pattern; 6] = [
     Pattern::Gradient,
@@ -222,11 +222,15 @@ fn compare(pattern: Pattern, info: &VideoInfo, placed: Placed, numbers: &[u64], 
 #[test]
 fn kernels_draw_what_the_cpu_draws() {
     let Some(gpu) = common::gpu() else { return };
+    let (sizes, numbers) = match common::is_short() {
+        true => (&SMALL[8..], &NUMBERS[..1]),
+        false => (&SMALL[..], &NUMBERS[..]),
+    };
     for pattern in PATTERNS {
         for format in formats() {
-            for size in SMALL {
+            for size in sizes {
                 for placed in [Placed::Aligned, Placed::Tight, Placed::Words] {
-                    compare(pattern, &info(format, size), placed, &NUMBERS, gpu);
+                    compare(pattern, &info(format, *size), placed, numbers, gpu);
                 }
             }
         }
@@ -582,5 +586,103 @@ fn other_formats_have_no_statistics() {
         let memory = layout.before(gpu);
         let view = memory.view(format, (16, 16), &layout.planes).unwrap();
         assert!(card.of(&view, &stream).is_err());
+    }
+}
+
+/// What counts calls, or takes times.
+mod alone {
+    use std::time::Instant;
+
+    use super::*;
+
+    const SIZE: (usize, usize) = (1920, 1080);
+
+    #[test]
+    fn nothing_is_allocated_once_warm() {
+        let Some(gpu) = common::gpu() else { return };
+        let calls = || {
+            let functions = [c"cuMemAlloc", c"cuMemHostAlloc", c"cuEventCreate"];
+            functions.map(card::calls)
+        };
+        let stream = Stream::ordered(gpu).unwrap();
+        for pattern in PATTERNS {
+            let info = info(VideoFormat::I420, (640, 360));
+            let painters = Painters::new(pattern, &info, gpu);
+            let layout = Layout::new(&info, Placed::Aligned);
+            let mut memory = layout.before(gpu);
+            let mut paint = |numbers: std::ops::Range<u64>| {
+                for number in numbers {
+                    layout.paint(&mut memory, &*painters.card, number, &stream);
+                }
+                stream.synchronize().unwrap();
+            };
+            paint(0..8);
+            let warm = calls();
+            paint(8..300);
+            assert_eq!(calls(), warm, "{pattern:?}");
+        }
+        let layout = Layout::new(&info(VideoFormat::Rgb, (640, 360)), Placed::Aligned);
+        let memory = layout.before(gpu);
+        let view = memory
+            .view(VideoFormat::Rgb, layout.size(), &layout.planes)
+            .unwrap();
+        let mut statistics = CardStatistics::new(gpu).unwrap();
+        statistics.of(&view, &stream).unwrap();
+        let warm = calls();
+        statistics.of(&view, &stream).unwrap();
+        assert_eq!(calls(), warm);
+    }
+
+    /// Calls `work` often; microseconds for each.
+    fn time(stream: &Stream, mut work: impl FnMut(u64)) -> f64 {
+        const TIMES: u64 = 2000;
+        (0..100).for_each(&mut work);
+        stream.synchronize().unwrap();
+        let begin = Instant::now();
+        (0..TIMES).for_each(&mut work);
+        stream.synchronize().unwrap();
+        begin.elapsed().as_secs_f64() * 1e6 / TIMES as f64
+    }
+
+    #[test]
+    fn times_of_frames() {
+        let Some(gpu) = common::gpu() else { return };
+        if card::is_standin() || common::is_short() {
+            println!("skipped: no times of the stand-in, or under a checker");
+            return;
+        }
+        let stream = Stream::ordered(gpu).unwrap();
+        for format in [
+            VideoFormat::Rgb,
+            VideoFormat::Rgba,
+            VideoFormat::Nv12,
+            VideoFormat::I420,
+        ] {
+            let info = info(format, SIZE);
+            let layout = Layout::new(&info, Placed::Aligned);
+            let mut memory = layout.before(gpu);
+            for pattern in PATTERNS {
+                let painters = Painters::new(pattern, &info, gpu);
+                let taken = time(&stream, |number| {
+                    layout.paint(&mut memory, &*painters.card, number, &stream);
+                });
+                println!("{format:?} {pattern:?}: {taken:.1} us");
+            }
+            let taken = time(&stream, |number| {
+                let mut view = memory.view_mut(format, SIZE, &layout.planes).unwrap();
+                code::draw_on_card(&mut view, true, 1, number as u32, &stream).unwrap();
+            });
+            println!("{format:?} frame code: {taken:.1} us");
+        }
+        for format in SUMMED {
+            let layout = Layout::new(&info(format, SIZE), Placed::Aligned);
+            let memory = layout.before(gpu);
+            let view = memory.view(format, SIZE, &layout.planes).unwrap();
+            let mut statistics = CardStatistics::new(gpu).unwrap();
+            let taken = time(&stream, |_| {
+                statistics.of(&view, &stream).unwrap();
+            });
+            println!("{format:?} statistics: {taken:.1} us");
+        }
     }
 }
