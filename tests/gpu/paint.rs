@@ -134,7 +134,9 @@ fn fetch(memory: &Memory, stream: &Stream) -> Vec<u8> {
         pitch: len,
     };
     let mut to = ViewMut::new(VideoFormat::Gray8, len, 1, vec![plane]).unwrap();
-    let from = memory.view(VideoFormat::Gray8, (len, 1), &[(0, len)]).unwrap();
+    let from = memory
+        .view(VideoFormat::Gray8, (len, 1), &[(0, len)])
+        .unwrap();
     copy::download(&from, &mut to, stream).unwrap();
     bytes
 }
@@ -383,7 +385,12 @@ fn kernels_draw_the_frame_code() {
         (641, 479),
         (1920, 1080),
     ];
-    let ids = [(0, 0), (u16::MAX, u32::MAX), (0x5555, 0xaaaa_aaaa), (4711, 123_456_789)];
+    let ids = [
+        (0, 0),
+        (u16::MAX, u32::MAX),
+        (0x5555, 0xaaaa_aaaa),
+        (4711, 123_456_789),
+    ];
     for format in formats() {
         for size in sizes {
             for placed in [Placed::Aligned, Placed::Tight] {
@@ -481,7 +488,11 @@ fn summed(
     let layout = Layout::new(info, placed);
     let mut bytes = vec![BEFORE; layout.len];
     let mut view = layout.view_mut(&mut bytes);
-    let channels = if info.format() == VideoFormat::Gray8 { 1 } else { 3 };
+    let channels = if info.format() == VideoFormat::Gray8 {
+        1
+    } else {
+        3
+    };
     for y in 0..layout.size().1 {
         fill(content, view.row_mut(0, y), channels, y);
     }
@@ -509,14 +520,31 @@ fn kernels_sum_up_what_the_cpu_sums_up() {
     let Some(gpu) = common::gpu() else { return };
     let stream = Stream::ordered(gpu).unwrap();
     let mut card = CardStatistics::new(gpu).unwrap();
-    let sizes = [(2, 9), (3, 3), (4, 8), (5, 9), (7, 7), (8, 16), (9, 17), (641, 479)];
+    let sizes = [
+        (2, 9),
+        (3, 3),
+        (4, 8),
+        (5, 9),
+        (7, 7),
+        (8, 16),
+        (9, 17),
+        (641, 479),
+    ];
     for format in SUMMED {
         for size in SMALL.into_iter().chain(sizes) {
             for placed in [Placed::Aligned, Placed::Tight, Placed::Words] {
-                for content in [Content::Noise, Content::Ramp, Content::Checker, Content::White] {
+                for content in [
+                    Content::Noise,
+                    Content::Ramp,
+                    Content::Checker,
+                    Content::White,
+                ] {
                     let info = info(format, size);
                     let (on_card, on_cpu) = summed(&info, placed, content, &mut card, &stream);
-                    assert_eq!(on_card, on_cpu, "{format:?} {size:?} {placed:?} {content:?}");
+                    assert_eq!(
+                        on_card, on_cpu,
+                        "{format:?} {size:?} {placed:?} {content:?}"
+                    );
                 }
             }
         }

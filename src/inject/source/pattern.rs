@@ -102,11 +102,7 @@ impl Painter {
         })
     }
 
-    fn on_card(
-        pattern: Pattern,
-        info: &gst_video::VideoInfo,
-        gpu: Gpu,
-    ) -> Result<Self, CudaError> {
+    fn on_card(pattern: Pattern, info: &gst_video::VideoInfo, gpu: Gpu) -> Result<Self, CudaError> {
         let (width, height) = (info.width() as usize, info.height() as usize);
         Ok(Self::Card(match pattern {
             Pattern::Gradient => Arc::new(CardGradient::new(info, gpu)?),

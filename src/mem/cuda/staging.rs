@@ -97,9 +97,7 @@ impl Staging {
     ) -> Result<(), CudaError> {
         let mut slot = self.take(len.max(1))?;
         fill(&mut slot.host.as_mut()[..len]);
-        let queued = slot
-            .upload(len, stream)
-            .and_then(|()| launch(&slot.card));
+        let queued = slot.upload(len, stream).and_then(|()| launch(&slot.card));
         // A part of it may be under way also after a failure. Without the mark the slot is freed,
         // which waits by itself.
         slot.done.record(stream)?;

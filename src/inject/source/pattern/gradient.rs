@@ -77,9 +77,7 @@ impl Gradient {
 
     fn weights(&self, lanes: &Lanes) -> Vec<Weights> {
         let bytes = lanes.bytes.iter();
-        bytes
-            .map(|(lane, _)| self.colours.weights(*lane))
-            .collect()
+        bytes.map(|(lane, _)| self.colours.weights(*lane)).collect()
     }
 
     /// What the bytes of a plane are the sums of.

@@ -137,7 +137,10 @@ fn refuse(format: VideoFormat) -> CudaError {
 /// Whether the bytes of a group all belong to its first pixel. Those of other formats do not, and
 /// no surface has them.
 fn is_drawn(format: VideoFormat) -> bool {
-    let mut bytes = lanes(format).iter().flat_map(|lanes| lanes.bytes).peekable();
+    let mut bytes = lanes(format)
+        .iter()
+        .flat_map(|lanes| lanes.bytes)
+        .peekable();
     bytes.peek().is_some() && bytes.all(|(_, dx)| *dx == 0)
 }
 
@@ -228,7 +231,11 @@ impl Phases {
             let start = bytes.len();
             bytes.extend(columns.iter().flat_map(|part| part.to_ne_bytes()));
             bytes.resize(start + columns_len, 0);
-            bytes.extend(rows.as_flattened().iter().flat_map(|part| part.to_ne_bytes()));
+            bytes.extend(
+                rows.as_flattened()
+                    .iter()
+                    .flat_map(|part| part.to_ne_bytes()),
+            );
             bytes.resize(start + phase_len, 0);
         }
         Ok(Self {

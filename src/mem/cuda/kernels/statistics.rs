@@ -127,8 +127,7 @@ impl Summer {
     ) -> Result<(), CudaError> {
         let _bound = stream.gpu().bind()?;
         // SAFETY: all of the memory and no more.
-        let result =
-            unsafe { sys::cuMemsetD8Async(self.sums.address(), 0, LEN, stream.raw()) };
+        let result = unsafe { sys::cuMemsetD8Async(self.sums.address(), 0, LEN, stream.raw()) };
         check("cuMemsetD8Async", result)?;
         // SAFETY: the kernel reads the plane of a checked picture and adds to all of the sums.
         unsafe { self.kernel.launch(stream, args, threads, BLOCK)? };
