@@ -7,15 +7,16 @@
 use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoFrame, VideoInfo};
-use gstdsframe::codec::JpegDecoder;
-use gstdsframe::frame::ViewMut;
-use gstdsframe::mem::cuda::{Gpu, Kind};
-use gstdsframe::mem::nvmm::{NvmmPool, Place};
+use gstdsframe::codec::{CardEncoder, EncodeSettings, JpegDecoder};
+use gstdsframe::frame::{CardFrame, ViewMut};
+use gstdsframe::mem::cuda::{Gpu, Kind, MemoryPool, Stream};
+use gstdsframe::mem::nvmm::{NvmmPool, Pixels, Place, Surfaces};
 use gstdsframe::mem::sys::Generation;
 
 use super::feed::{self, Feed, Prepared};
@@ -235,11 +236,77 @@ fn inject(properties: &str, format: &str) -> Res<f64> {
     run::rate(line.bus(), frames, 200, WINDOW)
 }
 
-/// Frames per second that our sink makes JPEGs of which are complete in host memory, and let go.
-fn to_host_memory(_surfaces: &Prepared) -> Res<f64> {
-    // TODO: wants a way into the library that encodes surfaces with the threads, states and order
-    // of the element and hands each finished JPEG to a closure instead of a file.
-    Err("no entry into the library for it yet".into())
+/// Frames per second that become JPEGs in host memory by what the sink does, but for the order and
+/// the files: one thread takes a snapshot of each frame, workers encode them from a bounded queue.
+// TODO: by the sink itself, once it has a way to give away its JPEGs without a file.
+fn to_host_memory(surfaces: &Prepared) -> Res<f64> {
+    // Those of the sink.
+    const QUEUE: usize = 8;
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let workers = extra("DSFRAME_GPU_WORKERS").parse().unwrap_or(cores);
+    let info = VideoInfo::from_caps(&surfaces.caps)?;
+    let settings = EncodeSettings {
+        quality: QUALITY,
+        ..Default::default()
+    };
+    let encoded = AtomicU64::new(0);
+    let stop = AtomicBool::new(false);
+    let (queue, waiting) = mpsc::sync_channel::<CardFrame>(QUEUE);
+    let waiting = Mutex::new(waiting);
+    let next = || waiting.lock().ok()?.recv().ok();
+    let work = || -> Res<()> {
+        let (mut encoder, mut jpeg) = (CardEncoder::default(), Vec::new());
+        while let Some(frame) = next() {
+            encoder.encode(&frame, &settings, &mut jpeg)?;
+            if let Some(reason) = encoder.take_fallback() {
+                return Err(reason.into());
+            }
+            encoded.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    };
+    let push = |queue: mpsc::SyncSender<CardFrame>| -> Res<()> {
+        let gpu = Gpu::get(0)?;
+        let (stream, pool) = (Stream::ordered(gpu)?, MemoryPool::new(gpu, Kind::Device));
+        for buffer in surfaces.buffers.iter().cycle() {
+            let all = Surfaces::read(buffer, &info)?;
+            let Pixels::Card(pixels) = all.surface(0)?.pixels else {
+                return Err("the surfaces are not on the card".into());
+            };
+            let mut frame = CardFrame::acquire(&pool, &info)?;
+            pixels.copy_to(&mut frame.view_mut()?, &stream)?;
+            stream.synchronize()?;
+            if stop.load(Ordering::Relaxed) || queue.send(frame).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    };
+    let done = |result: Res<()>| {
+        // Whoever fails ends the others.
+        stop.store(true, Ordering::Relaxed);
+        result.map_err(|error| error.to_string())
+    };
+    thread::scope(|scope| {
+        let worker = || {
+            let result = done(work());
+            // Or the one that pushes would wait for room for ever.
+            while next().is_some() {}
+            result
+        };
+        let mut threads: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        threads.push(scope.spawn(|| done(push(queue))));
+        let count = || match stop.load(Ordering::Relaxed) {
+            true => Err("it ended early".into()),
+            false => Ok(encoded.load(Ordering::Relaxed)),
+        };
+        let rate = run::rate(&gst::Bus::new(), count, 300, WINDOW);
+        stop.store(true, Ordering::Relaxed);
+        for thread in threads {
+            thread.join().map_err(|_| "a thread panicked")??;
+        }
+        rate
+    })
 }
 
 fn encode<'a>(material: &'a Material, format: &'static str) -> Res<Ready<'a>> {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::common::*;
 use crate::shared::pictures::{Picture, convert, converted, info, picture, psnr, read, scene};
-use crate::shared::{at, lines, play_well};
+use crate::shared::{at, in_child, is_child, lines, play_well};
 
 /// Odd ones, one that is all edge, and a common one.
 const SIZES: [(u32, u32); 5] = [(1, 1), (3, 5), (129, 73), (641, 479), (1280, 720)];
@@ -357,8 +357,16 @@ fn jpegs_of_the_card_are_as_good_as_those_of_the_cpu() {
 }
 
 #[test]
-fn jpegs_are_those_of_the_cpu_where_nvjpeg_is_missing() {
-    on_card!(!has_nvjpeg() => "nvJPEG is here");
+fn jpegs_are_those_of_the_cpu_without_nvjpeg() {
+    on_card!();
+    if !is_child() {
+        let test = "elements::jpegs_are_those_of_the_cpu_without_nvjpeg";
+        let output = in_child(test, &[("DSFRAME_DISABLE_NVJPEG", "1")]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("1 passed"), "{text}{errors}");
+        return;
+    }
     for format in FORMATS {
         let caps = caps(format, (641, 363));
         let through = Through {
@@ -388,7 +396,7 @@ mod short {
     use super::*;
 
     #[test]
-    fn kernels_run() {
+    fn patterns_and_captures() {
         on_card!();
         let count = if is_short() { 1 } else { 3 };
         for format in FORMATS {
@@ -403,6 +411,27 @@ mod short {
                     }
                     .run(Place::CARD);
                     assert_eq!(got.len(), count);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sources_of_another_kind() {
+        on_card!();
+        let folder = TempDir::new().unwrap();
+        for from in ["RGB", "GRAY8", "I420"] {
+            let location = write_with_header(&folder, from);
+            for to in FORMATS {
+                for borders in [false, true] {
+                    let got = Through {
+                        source: &format!("location={location} num-buffers=1 add-borders={borders}"),
+                        caps: &format!("format={to},width=99,height=101"),
+                        sink: "",
+                        suffix: "raw",
+                    }
+                    .run(Place::CARD);
+                    assert_eq!(got.len(), 1);
                 }
             }
         }
