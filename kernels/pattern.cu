@@ -336,8 +336,7 @@ extern "C" __global__ void noise_planar(NoiseArgs a)
     if (x >= width || y >= picture.height)
         return;
     // The last row counts twice if there is none below it.
-    bool has_below = y + 1 < picture.height;
-    u32 y_below = has_below ? y + 1 : y;
+    u32 y_below = min(y + 1, picture.height - 1);
     Quad above = start(a, y, first, segment), below = start(a, y_below, first, segment);
     bool wide_luma = aligned(picture.planes[0], 4);
     bool wide_chroma = aligned(picture.planes[1], 4);
@@ -355,8 +354,7 @@ extern "C" __global__ void noise_planar(NoiseArgs a)
             sum[i] = upper + lower;
         }
         put_four(luma_above, x, width, wide_luma, luma[0]);
-        if (has_below)
-            put_four(luma_below, x, width, wide_luma, luma[1]);
+        put_four(luma_below, x, width, wide_luma, luma[1]);
         if (picture.format == GRAY8)
             continue;
         // So does the last column.

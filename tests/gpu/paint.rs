@@ -30,11 +30,13 @@ const PATTERNS: [Pattern; 6] = [
     Pattern::Objects,
 ];
 const NUMBERS: [u64; 5] = [0, 1, 50, 51, 1_000_000_000];
-const SMALL: [(usize, usize); 10] = [
+const SMALL: [(usize, usize); 12] = [
     (1, 1),
     (2, 1),
     (1, 2),
     (3, 5),
+    (5, 3),
+    (15, 4),
     (16, 4),
     (17, 19),
     (64, 48),
