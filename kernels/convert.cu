@@ -11,6 +11,13 @@
 
 #include "common.h"
 
+// Where arrays are to be registers; other compilers know no such pragma.
+#ifdef __CUDA_ARCH__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL
+#endif
+
 typedef int i32;
 typedef short i16;
 
@@ -145,23 +152,42 @@ __device__ __forceinline__ u32 average(u32 one, u32 other)
     return (one + other + 0x10001) >> 1 & 0xff00ff;
 }
 
-// The chroma samples `k - 1` to `k + 2` of a row; at the edges the last one again.
-__device__ __forceinline__ void window(const Picture &p, u32 y, i32 k, u32 (&out)[4])
+// One chroma sample of a row.
+__device__ __forceinline__ u32 sample(const Picture &p, u32 y, i32 at)
+{
+    if (p.format == NV12) {
+        const u8 *pair = row_of(p.planes[1], y) + 2 * at;
+        return pair[0] | (u32)pair[1] << 16;
+    }
+    if (p.format == YUY2 || p.format == UYVY) {
+        const u8 *pair = row_of(p.planes[0], y) + 4 * at + (p.format == YUY2);
+        return pair[0] | (u32)pair[2] << 16;
+    }
+    return row_of(p.planes[1], y)[at] | (u32)row_of(p.planes[2], y)[at] << 16;
+}
+
+// The chroma samples `k - 1` to `k + 2` of a row, where `k` is even; at the edges the last one
+// again. Without `sides` the outer two are not looked at.
+__device__ __forceinline__ void window(const Picture &p, u32 y, i32 k, bool sides, u32 (&out)[4])
 {
     i32 last = (i32)((p.width + 1) / 2) - 1;
-#pragma unroll
-    for (i32 i = 0; i < 4; i++) {
-        i32 at = between(0, k - 1 + i, last);
-        if (p.format == NV12) {
-            const u8 *pair = row_of(p.planes[1], y) + 2 * at;
-            out[i] = pair[0] | (u32)pair[1] << 16;
-        } else if (p.format == YUY2 || p.format == UYVY) {
-            const u8 *pair = row_of(p.planes[0], y) + 4 * at + (p.format == YUY2);
-            out[i] = pair[0] | (u32)pair[2] << 16;
-        } else {
-            out[i] = row_of(p.planes[1], y)[at] | (u32)row_of(p.planes[2], y)[at] << 16;
-        }
+    bool both = k < last;
+    if (both && p.format == NV12 && aligned(p.planes[1], 4)) {
+        u32 pairs = word(row_of(p.planes[1], y) + 2 * k);
+        out[1] = (pairs & 0xff) | (pairs & 0xff00) << 8;
+        out[2] = (pairs >> 16 & 0xff) | (pairs >> 8 & 0xff0000);
+    } else if (both && (p.format == I420 || p.format == Y42B) && aligned(p.planes[1], 2)
+               && aligned(p.planes[2], 2)) {
+        u32 cb = *(const unsigned short *)(row_of(p.planes[1], y) + k);
+        u32 cr = *(const unsigned short *)(row_of(p.planes[2], y) + k);
+        out[1] = (cb & 0xff) | (cr & 0xff) << 16;
+        out[2] = cb >> 8 | (cr & 0xff00) << 8;
+    } else {
+        out[1] = sample(p, y, k);
+        out[2] = sample(p, y, both ? k + 1 : k);
     }
+    out[0] = sides ? sample(p, y, most(k - 1, 0)) : out[1];
+    out[3] = sides ? sample(p, y, least(k + 2, last)) : out[2];
 }
 
 // The chroma of the pixels `x - 1` to `x + 3`, where `x` is that of sample 1 of the window.
@@ -184,35 +210,37 @@ __device__ __forceinline__ void across(const u32 (&window)[4], u32 up, u32 (&out
 }
 
 // The chroma of two rows from the even row `y` on, each from pixel `x - 1` to `x + 3`.
-__device__ __forceinline__ void chroma(const ConvertArgs &a, u32 x, u32 y, u32 (&out)[2][5])
+__device__ __forceinline__ void chroma(const ConvertArgs &a, u32 x, u32 y, bool left,
+                                       u32 (&out)[2][5])
 {
     const Picture &p = a.from;
+    bool sides = left || a.up_across != KEPT;
     i32 k = (i32)x / 2;
     u32 samples[4];
     if (!halves_down(p.format)) {
-        window(p, y, k, samples);
+        window(p, y, k, sides, samples);
         across(samples, a.up_across, out[0]);
-        window(p, y + 1 < p.height ? y + 1 : y, k, samples);
+        window(p, y + 1 < p.height ? y + 1 : y, k, sides, samples);
         across(samples, a.up_across, out[1]);
         return;
     }
     u32 at = y / 2;
-    window(p, at, k, samples);
+    window(p, at, k, sides, samples);
     across(samples, a.up_across, out[0]);
-#pragma unroll
+    UNROLL
     for (u32 i = 0; i < 5; i++)
         out[1][i] = out[0][i];
     if (a.up_down == KEPT)
         return;
     u32 other[5], last = (p.height + 1) / 2 - 1;
-    window(p, at > 0 ? at - 1 : 0, k, samples);
+    window(p, at > 0 ? at - 1 : 0, k, sides, samples);
     across(samples, a.up_across, other);
-#pragma unroll
+    UNROLL
     for (u32 i = 0; i < 5; i++)
         out[0][i] = three_to_one(out[0][i], other[i]);
-    window(p, at < last ? at + 1 : last, k, samples);
+    window(p, at < last ? at + 1 : last, k, sides, samples);
     across(samples, a.up_across, other);
-#pragma unroll
+    UNROLL
     for (u32 i = 0; i < 5; i++)
         out[1][i] = three_to_one(out[1][i], other[i]);
 }
@@ -234,7 +262,7 @@ __device__ __forceinline__ void pixels(const Picture &p, u32 x, u32 y, bool left
             out[3] = b >> 16 | c << 16 | OPAQUE;
             out[4] = c >> 8 | OPAQUE;
         } else {
-#pragma unroll
+            UNROLL
             for (u32 i = 0; i < 4; i++) {
                 const u8 *at = row + 3 * (x + i < last ? x + i : last);
                 out[1 + i] = at[0] | (u32)at[1] << 8 | (u32)at[2] << 16 | OPAQUE;
@@ -254,7 +282,7 @@ __device__ __forceinline__ void pixels(const Picture &p, u32 x, u32 y, bool left
             out[3] = pixel.z;
             out[4] = pixel.w;
         } else {
-#pragma unroll
+            UNROLL
             for (u32 i = 0; i < 4; i++) {
                 u32 at = x + i < last ? x + i : last;
                 out[1 + i] = four(row, 4 * at, 4 * p.width, words);
@@ -287,7 +315,7 @@ __device__ __forceinline__ void pixels(const Picture &p, u32 x, u32 y, bool left
     }
     }
     if (p.format == BGR || p.format == BGRA) {
-#pragma unroll
+        UNROLL
         for (u32 i = 0; i < 5; i++)
             out[i] = swapped(out[i]);
     }
@@ -300,11 +328,11 @@ __device__ __forceinline__ void load(const ConvertArgs &a, u32 x, u32 y, bool le
     pixels(p, x, y, left, out[0]);
     pixels(p, x, y + 1 < p.height ? y + 1 : y, left, out[1]);
     if (p.format == GRAY8) {
-#pragma unroll
+        UNROLL
         for (u32 i = 0; i < 10; i++)
             out[i / 5][i % 5] = with_chroma(out[i / 5][i % 5], 0x800080);
     } else if (p.format == Y444) {
-#pragma unroll
+        UNROLL
         for (u32 i = 0; i < 10; i++) {
             u32 at = most(0, least((i32)(x + i % 5) - 1, (i32)p.width - 1));
             u32 line = i < 5 || y + 1 >= p.height ? y : y + 1;
@@ -313,8 +341,8 @@ __device__ __forceinline__ void load(const ConvertArgs &a, u32 x, u32 y, bool le
         }
     } else if (halves_across(p.format)) {
         u32 both[2][5];
-        chroma(a, x, y, both);
-#pragma unroll
+        chroma(a, x, y, left, both);
+        UNROLL
         for (u32 i = 0; i < 10; i++)
             out[i / 5][i % 5] = with_chroma(out[i / 5][i % 5], both[i / 5][i % 5]);
     }
@@ -322,7 +350,7 @@ __device__ __forceinline__ void load(const ConvertArgs &a, u32 x, u32 y, bool le
         out[0][0] = through(a, out[0][0]);
         out[1][0] = through(a, out[1][0]);
     }
-#pragma unroll
+    UNROLL
     for (u32 i = 0; i < 8; i++)
         out[i / 4][1 + i % 4] = through(a, out[i / 4][1 + i % 4]);
 }
@@ -347,7 +375,7 @@ __device__ __forceinline__ void store_rgb(const Plane &plane, u32 format, i32 x,
 {
     u8 *row = row_of(plane, y);
     u32 b[4];
-#pragma unroll
+    UNROLL
     for (u32 i = 0; i < 4; i++)
         b[i] = format == BGR || format == BGRA ? swapped(p[i]) : p[i];
     if (format == RGBA || format == BGRA) {
@@ -356,7 +384,7 @@ __device__ __forceinline__ void store_rgb(const Plane &plane, u32 format, i32 x,
             return;
         }
         bool words = aligned(plane, 4);
-#pragma unroll
+        UNROLL
         for (i32 i = 0; i < 4; i++)
             put_four(row, 4 * (x + i), 4 * width, words, b[i]);
         return;
@@ -381,7 +409,7 @@ __device__ __forceinline__ void store_pairs(const Picture &to, i32 x, u32 y, u32
         put_four(row_of(plane, y), 2 * x, 2 * columns, x % 2 == 0 && aligned(plane, 4), both);
         return;
     }
-#pragma unroll
+    UNROLL
     for (u32 i = 1; i < 3; i++) {
         u32 shift = i == 1 ? 0 : 16;
         u32 one = first >> shift & 0xff, two = second >> shift & 0xff;
@@ -413,7 +441,7 @@ extern "C" __global__ void convert(ConvertArgs a)
     bool inside = x >= 0 && x < width && y >= 0 && y < height;
     bool left = a.down_across == COSITED;
     u32 p[2][5];
-#pragma unroll
+    UNROLL
     for (u32 i = 0; i < 10; i++)
         p[i / 5][i % 5] = a.border;
     if (inside)
@@ -423,11 +451,11 @@ extern "C" __global__ void convert(ConvertArgs a)
         u32 rows = halves_down(format) ? 1 : 2;
         for (u32 line = 0; line < rows; line++) {
             u32 c[5];
-#pragma unroll
+            UNROLL
             for (u32 i = 0; i < 5; i++)
                 c[i] = chroma_of(line ? p[1][i] : p[0][i]);
             if (a.down_down != KEPT) {
-#pragma unroll
+                UNROLL
                 for (u32 i = 0; i < 5; i++)
                     c[i] = average(c[i], chroma_of(p[1][i]));
             }
@@ -444,12 +472,12 @@ extern "C" __global__ void convert(ConvertArgs a)
                 store_pairs(a.to, to_x / 2, to_row, first, second);
         }
     }
-#pragma unroll
+    UNROLL
     for (i32 line = 0; line < 2; line++) {
         if (to_y + line < 0 || to_y + line >= (i32)a.to.height)
             continue;
         u32 q[4];
-#pragma unroll
+        UNROLL
         for (i32 i = 0; i < 4; i++)
             q[i] = inside && x + i < width && y + line < height ? p[line][1 + i] : a.border;
         if (format <= BGRA) {
@@ -527,6 +555,19 @@ __device__ __forceinline__ u32 between_bytes(u32 one, u32 other, i32 part)
     return (one + ((((i32)other - (i32)one) * part + 128) >> 8)) & 0xff;
 }
 
+// The mean of each of four bytes, and of each pair of bytes.
+__device__ __forceinline__ u32 both_rounded(u32 one, u32 other)
+{
+    return average(one & 0xff00ff, other & 0xff00ff)
+        | average(one >> 8 & 0xff00ff, other >> 8 & 0xff00ff) << 8;
+}
+
+__device__ __forceinline__ u32 pairs_rounded(u32 four)
+{
+    u32 means = average(four & 0xff00ff, four >> 8 & 0xff00ff);
+    return (means | means >> 8) & 0xffff;
+}
+
 __device__ __forceinline__ u32 scaled_byte(const Job &job, u32 b, u32 y)
 {
     u32 pixel = b / job.elements, lane = b % job.elements;
@@ -601,6 +642,32 @@ __device__ __forceinline__ bool scaled_word(const Job &job, u32 b, u32 y, u32 &o
             at += job.from.pitch;
         }
         break;
+    }
+    case BETWEEN_ROWS: {
+        const u8 *at = row_of(job.from, job.offsets[y]) + b;
+        u32 one = word(at), other = word(at + job.from.pitch);
+        out = 0;
+        for (u32 i = 0; i < 32; i += 8)
+            out |= between_bytes(one >> i & 0xff, other >> i & 0xff, job.taps[job.rows + y]) << i;
+        return true;
+    }
+    case HALVE_DOWN:
+    case HALVE_BOTH: {
+        bool across = job.scaling == HALVE_BOTH;
+        const u8 *one = row_of(job.from, 2 * y), *two = one + job.from.pitch;
+        one += across ? 2 * b : b;
+        two += across ? 2 * b : b;
+        out = both_rounded(word(one), word(two));
+        if (across) {
+            u32 next = both_rounded(word(one + 4), word(two + 4));
+            out = pairs_rounded(out) | pairs_rounded(next) << 16;
+        }
+        return true;
+    }
+    case HALVE_ACROSS: {
+        const u8 *at = row_of(job.from, y) + 2 * b;
+        out = pairs_rounded(word(at)) | pairs_rounded(word(at + 4)) << 16;
+        return true;
     }
     default:
         return false;
@@ -682,17 +749,17 @@ extern "C" __global__ void planar(PlanarArgs a)
     u32 columns = wide ? a.to.width : (a.to.width + 1) / 2;
     // What chroma adds to luma, for each pixel.
     i32 offsets[2][4];
-#pragma unroll
+    UNROLL
     for (u32 i = 0; i < 8; i++)
         offsets[i / 4][i % 4] = a.luma_offset;
     if (!gray) {
         u32 from_columns = wide ? a.from.width : (a.from.width + 1) / 2;
         u32 samples = wide ? 4 : 2, k = wide ? x : x / 2;
-#pragma unroll
+        UNROLL
         for (u32 line = 0; line < 2; line++) {
             u32 r = tall ? y + line : y / 2;
             u32 from_row = tall && r >= a.from.height ? a.from.height - 1 : r;
-#pragma unroll
+            UNROLL
             for (u32 i = 0; i < 4; i++) {
                 if (i >= samples)
                     continue;
@@ -724,13 +791,13 @@ extern "C" __global__ void planar(PlanarArgs a)
         }
     }
     bool from_words = aligned(a.from.planes[0], 4), to_words = aligned(a.to.planes[0], 4);
-#pragma unroll
+    UNROLL
     for (u32 line = 0; line < 2; line++) {
         if (y + line >= a.to.height)
             break;
         u32 from_y = y + line < a.from.height ? y + line : a.from.height - 1;
         u32 luma = four(row_of(a.from.planes[0], from_y), x, a.from.width, from_words), out = 0;
-#pragma unroll
+        UNROLL
         for (u32 i = 0; i < 4; i++) {
             i32 sample = (i32)(luma >> 8 * i & 0xff) - 128;
             out |= planar_level(times(sample, a.luma) + offsets[line][i]) << 8 * i;

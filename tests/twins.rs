@@ -200,6 +200,23 @@ fn an_impossible_link_is_refused() {
 }
 
 #[test]
+fn what_nvstreammux_takes_links_straight() {
+    // No GPU is opened for this: only the templates count.
+    let line = |format: &str| {
+        format!(
+            "gst-launch-1.0 dsframeinject device=gpu \
+             ! 'video/x-raw(memory:NVMM),format={format}' ! mux.sink_0 \
+             nvstreammux name=mux batch-size=1 width=1280 height=720 ! dsframecapture"
+        )
+    };
+    for format in ["NV12", "RGBA", "I420"] {
+        check(&line(format)).unwrap();
+    }
+    check(&line("RGB")).unwrap_err();
+    check(&line("RGB").replace("! mux", "! nvvideoconvert ! mux")).unwrap();
+}
+
+#[test]
 fn an_impossible_late_link_is_refused() {
     let line =
         "gst-launch-1.0 nvurisrcbin uri=file:///clip.mp4 ! 'video/x-raw,format=RGB' ! fakesink";

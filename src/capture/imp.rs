@@ -282,7 +282,7 @@ impl ElementImpl for DsFrameCapture {
                 "DeepStream frame capture",
                 "Sink/Video",
                 "Captures frames by interval or on demand as pictures, log lines and messages, \
-                 without holding up the pipeline",
+                 from GPU or system memory, without holding up the pipeline",
                 "The gst-plugin-dsframe authors",
             )
         });

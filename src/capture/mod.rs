@@ -24,7 +24,9 @@ pub mod worker;
  *
  * Captures frames of a pipeline as pictures, log lines and messages, without holding it up: it
  * decides on each frame, takes what is selected, and leaves encoding and writing to threads behind
- * a bounded queue. Takes system memory and NVMM surfaces that the host can read.
+ * a bounded queue. Takes system memory, NVMM surfaces, and the CUDA memory of GStreamer's own
+ * elements. What is on a GPU is copied, scaled, converted and compressed as JPEG there, and only the
+ * result is fetched.
  *
  * ## Every 30th frame as a JPEG, with a log line each
  * ``` bash
@@ -39,6 +41,16 @@ pub mod worker;
  * ## Mean, deviation and sharpness of each frame, without pictures
  * ``` bash
  * gst-launch-1.0 dsframeinject num-buffers=100 ! dsframecapture statistics=true log-location=analysis.jsonl
+ * ```
+ *
+ * ## Decoded, captured and compressed on a GPU
+ * ``` bash
+ * gst-launch-1.0 filesrc location=clip.mp4 ! qtdemux ! h264parse ! nvh264dec ! dsframecapture async=true interval=30 location=out/%05d.jpg
+ * ```
+ *
+ * ## Thumbnails, scaled on the GPU, of frames of the first GPU only
+ * ``` bash
+ * gst-launch-1.0 dsframeinject num-buffers=300 device=gpu ! dsframecapture interval=30 width=320 quality=80 gpu-id=0 location=out/%05d.jpg
  * ```
  *
  * Since: 0.1

@@ -12,6 +12,8 @@
 
 use super::lanes::{Lane, Lanes, lanes};
 use super::{View, ViewMut};
+use crate::mem::cuda::kernels::pattern::{CodeCells, frame_code};
+use crate::mem::cuda::{CardViewMut, CudaError, Stream};
 
 /// The smallest picture that a code is drawn into: cells of 2 by 2 pixels, which 4:2:0 and halving
 /// leave intact.
@@ -89,14 +91,13 @@ fn decode(cells: &Cells) -> Option<(u16, u32)> {
     (checksum(payload) == message as u8).then_some(((payload >> 32) as u16, payload as u32))
 }
 
-pub fn draw_on_card(
-    _view: &mut crate::mem::cuda::CardViewMut<'_>,
-    _full_range: bool,
-    _number: u16,
-    _frame: u32,
-    _stream: &crate::mem::cuda::Stream,
-) -> Result<(), crate::mem::cuda::CudaError> {
-    Err(crate::mem::cuda::CudaError::Pointer("stub".into()))
+fn levels(full_range: bool) -> (u8, u8) {
+    if full_range { (0, 255) } else { (16, 235) }
+}
+
+/// The first column and row beyond the code.
+fn corner(width: usize, height: usize) -> (usize, usize) {
+    (COLUMNS * width / ACROSS, ROWS * height / DOWN)
 }
 
 /// Draws the code. `full_range` is the range of the picture's colorimetry: black and white are 0
@@ -112,9 +113,8 @@ pub fn draw(
         return Err(TooSmall { width, height });
     }
     let cells = encode(stream, frame);
-    let (black, white) = if full_range { (0, 255) } else { (16, 235) };
-    let right = COLUMNS * width / ACROSS;
-    let bottom = ROWS * height / DOWN;
+    let (black, white) = levels(full_range);
+    let (right, bottom) = corner(width, height);
     let level = |row: usize, x: usize| {
         let column = (0..COLUMNS)
             .find(|column| x < (column + 1) * width / ACROSS)
@@ -171,6 +171,41 @@ pub fn draw(
         }
     }
     Ok(())
+}
+
+/// Why there is no code on a card.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CardError {
+    #[error(transparent)]
+    TooSmall(#[from] TooSmall),
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
+}
+
+/// Queues what [`draw`] does.
+pub fn draw_on_card(
+    view: &mut CardViewMut<'_>,
+    full_range: bool,
+    stream_number: u16,
+    frame: u32,
+    stream: &Stream,
+) -> Result<(), CardError> {
+    let (width, height) = (view.width(), view.height());
+    if width < MIN_WIDTH || height < MIN_HEIGHT {
+        return Err(TooSmall { width, height }.into());
+    }
+    let cells = encode(stream_number, frame);
+    let bits = cells.as_flattened().iter().enumerate();
+    let (right, bottom) = corner(width, height);
+    let (black, white) = levels(full_range);
+    let code = CodeCells {
+        cells: bits.fold(0, |bits, (at, cell)| bits | u64::from(*cell) << at),
+        right,
+        bottom,
+        black,
+        white,
+    };
+    Ok(frame_code(&code, view, stream)?)
 }
 
 /// Reads the stream and the frame number, if there is a code in the picture.

@@ -11,7 +11,7 @@ use gst_video::{VideoFormat, VideoFrame, VideoFrameFlags, VideoInfo, VideoMeta};
 
 use super::{Frame, convert::describe, plane_sizes};
 
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum FrameError {
     #[error("format {0} is not supported")]
     Format(String),
@@ -54,6 +54,29 @@ impl Place {
     }
 }
 
+/// Whether a meta describes pictures of these caps, perhaps larger ones.
+pub(crate) fn check_meta(meta: &VideoMeta, info: &VideoInfo) -> Result<(), FrameError> {
+    let planes = info.n_planes() as usize;
+    if meta.format() == info.format()
+        && meta.width() >= info.width()
+        && meta.height() >= info.height()
+        && meta.offset().len() == planes
+        && meta.stride().len() == planes
+    {
+        return Ok(());
+    }
+    Err(FrameError::Meta {
+        meta: format!(
+            "{} {}x{} in {} planes",
+            meta.format(),
+            meta.width(),
+            meta.height(),
+            meta.n_planes()
+        ),
+        caps: describe(info),
+    })
+}
+
 impl Frame {
     /// Maps the frame for reading. Where its planes cannot be mapped in place (one is spread over
     /// memories, the last row lacks its padding, the memory is of a kind that may lay its planes
@@ -62,7 +85,7 @@ impl Frame {
     pub fn map(&self) -> Result<VideoFrame<Readable>, FrameError> {
         let meta = self.buffer.meta::<VideoMeta>();
         if let Some(meta) = &meta {
-            self.check_meta(meta)?;
+            check_meta(meta, &self.info)?;
         }
         let places = self.places(meta.as_deref())?;
         let in_place = match &meta {
@@ -91,28 +114,6 @@ impl Frame {
             }
         }
         map(self.gather(&places)?)
-    }
-
-    fn check_meta(&self, meta: &VideoMeta) -> Result<(), FrameError> {
-        let planes = self.info.n_planes() as usize;
-        if meta.format() == self.info.format()
-            && meta.width() >= self.info.width()
-            && meta.height() >= self.info.height()
-            && meta.offset().len() == planes
-            && meta.stride().len() == planes
-        {
-            return Ok(());
-        }
-        Err(FrameError::Meta {
-            meta: format!(
-                "{} {}x{} in {} planes",
-                meta.format(),
-                meta.width(),
-                meta.height(),
-                meta.n_planes()
-            ),
-            caps: describe(&self.info),
-        })
     }
 
     fn places(&self, meta: Option<&VideoMeta>) -> Result<Vec<Place>, FrameError> {

@@ -8,6 +8,8 @@
 use gst_video::VideoFormat;
 
 use super::{View, ViewError};
+use crate::mem::cuda::kernels::statistics::{Summer, Sums};
+use crate::mem::cuda::{CardView, CudaError, Gpu, Stream};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PictureStats {
@@ -22,11 +24,16 @@ pub struct PictureStats {
 /// Luma is summed in thousandths: 0.299, 0.587 and 0.114 are whole numbers then.
 const LUMA_UNIT: f64 = 1000.0;
 
+/// Thousandths of luma in red, green and blue.
+const RED: u32 = 299;
+const GREEN: u32 = 587;
+const BLUE: u32 = 114;
+
 /// The statistics of an RGB, BGR or GRAY8 picture.
 pub fn statistics(picture: &View<'_>) -> Result<PictureStats, ViewError> {
     let luma: fn(&[u8], &mut [i32]) = match picture.format() {
-        VideoFormat::Rgb => |row, luma| weigh(row, luma, 299, 114),
-        VideoFormat::Bgr => |row, luma| weigh(row, luma, 114, 299),
+        VideoFormat::Rgb => |row, luma| weigh(row, luma, RED, BLUE),
+        VideoFormat::Bgr => |row, luma| weigh(row, luma, BLUE, RED),
         VideoFormat::Gray8 => |row, luma| {
             for (luma, &sample) in luma.iter_mut().zip(row) {
                 *luma = 1000 * i32::from(sample);
@@ -36,11 +43,10 @@ pub fn statistics(picture: &View<'_>) -> Result<PictureStats, ViewError> {
     };
 
     let (width, height) = (picture.width(), picture.height());
-    let (mut count, mut sum, mut squares) = (0u64, 0u64, 0u64);
+    let (mut sum, mut squares) = (0u64, 0u64);
     let mut edges = Edges::default();
     let mut lines: [Vec<i32>; 3] = std::array::from_fn(|_| vec![0; width]);
     for (y, row) in picture.rows(0).enumerate() {
-        count += row.len() as u64;
         // Short pieces: their sums fit into 32 bits, which is what vector units add.
         for piece in row.chunks(32 << 10) {
             let square = |&s: &u8| u32::from(u16::from(s) * u16::from(s));
@@ -53,31 +59,81 @@ pub fn statistics(picture: &View<'_>) -> Result<PictureStats, ViewError> {
             edges.add(&lines[0], &lines[1], &lines[2]);
         }
     }
+    Ok(evaluate(
+        picture.format(),
+        (width, height),
+        &Sums {
+            samples: sum,
+            squares,
+            edges: edges.sum,
+            edge_squares: edges.squares,
+        },
+    ))
+}
+
+/// What sums over a picture of this size say.
+fn evaluate(format: VideoFormat, (width, height): (usize, usize), sums: &Sums) -> PictureStats {
+    let channels = if format == VideoFormat::Gray8 { 1 } else { 3 };
+    let count = (channels * width * height) as u64;
     let sharpness = if width < 3 || height < 3 {
         0.0
     } else {
-        edges.variance() / (LUMA_UNIT * LUMA_UNIT)
+        let count = ((width - 2) * (height - 2)) as u128;
+        let sum = u128::from(sums.edges.unsigned_abs());
+        let spread = count * sums.edge_squares - sum * sum;
+        spread as f64 / (count * count) as f64 / (LUMA_UNIT * LUMA_UNIT)
     };
-    let spread = u128::from(count) * u128::from(squares) - u128::from(sum) * u128::from(sum);
+    let (sum, squares) = (u128::from(sums.samples), u128::from(sums.squares));
+    let spread = u128::from(count) * squares - sum * sum;
     let pairs = u128::from(count) * u128::from(count.saturating_sub(1).max(1));
-    Ok(PictureStats {
-        mean: sum as f64 / count.max(1) as f64,
+    PictureStats {
+        mean: sums.samples as f64 / count.max(1) as f64,
         std: (spread as f64 / pairs.max(1) as f64).sqrt(),
         sharpness,
-    })
+    }
 }
 
-fn weigh(row: &[u8], luma: &mut [i32], first: u64, last: u64) {
+/// Statistics of pictures on a card, one after the other.
+#[derive(Debug)]
+pub struct CardStatistics(Summer);
+
+impl CardStatistics {
+    pub fn new(gpu: Gpu) -> Result<Self, CudaError> {
+        Ok(Self(Summer::new(gpu)?))
+    }
+
+    /// What [`statistics`] says of the picture, after what the stream has to do before. Waits for
+    /// it.
+    pub fn of(
+        &mut self,
+        picture: &CardView<'_>,
+        stream: &Stream,
+    ) -> Result<PictureStats, CudaError> {
+        let format = picture.format();
+        let weights = match format {
+            VideoFormat::Rgb => [RED, GREEN, BLUE],
+            VideoFormat::Bgr => [BLUE, GREEN, RED],
+            // Others are refused.
+            _ => [1000, 0, 0],
+        };
+        let sums = self.0.sums(picture, weights, stream)?;
+        let size = (picture.width(), picture.height());
+        Ok(evaluate(format, size, &sums))
+    }
+}
+
+fn weigh(row: &[u8], luma: &mut [i32], first: u32, last: u32) {
+    let [first, middle, last] = [first, GREEN, last].map(u64::from);
     // Two pixels in the halves of a word: multiplying is what takes the time.
     let pairs = luma.chunks_exact_mut(2).zip(row.chunks_exact(6));
     for (luma, p) in pairs {
         let two = |a: u8, b: u8| u64::from(a) | u64::from(b) << 32;
-        let sum = first * two(p[0], p[3]) + 587 * two(p[1], p[4]) + last * two(p[2], p[5]);
+        let sum = first * two(p[0], p[3]) + middle * two(p[1], p[4]) + last * two(p[2], p[5]);
         luma[0] = sum as i32;
         luma[1] = (sum >> 32) as i32;
     }
     if let ([luma], [.., a, b, c]) = (luma.chunks_exact_mut(2).into_remainder(), row) {
-        *luma = (first * u64::from(*a) + 587 * u64::from(*b) + last * u64::from(*c)) as i32;
+        *luma = (first * u64::from(*a) + middle * u64::from(*b) + last * u64::from(*c)) as i32;
     }
 }
 
@@ -86,8 +142,7 @@ const PIECE: usize = 1024;
 
 #[derive(Default)]
 struct Edges {
-    count: u64,
-    sum: i128,
+    sum: i64,
     squares: u128,
     sizes: Vec<u32>,
 }
@@ -113,17 +168,10 @@ impl Edges {
                 *size = edge.unsigned_abs();
             }
             let squares: u64 = sizes.iter().map(|&s| u64::from(s) * u64::from(s)).sum();
-            self.sum += i128::from(sum);
+            self.sum += i64::from(sum);
             self.squares += u128::from(squares);
             start = end;
         }
-        self.count += (width - 2) as u64;
-    }
-
-    fn variance(&self) -> f64 {
-        let count = u128::from(self.count.max(1));
-        let spread = count * self.squares - self.sum.unsigned_abs() * self.sum.unsigned_abs();
-        spread as f64 / (count * count) as f64
     }
 }
 

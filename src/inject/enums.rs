@@ -11,11 +11,14 @@
 pub enum Device {
     #[default]
     #[enum_value(
-        name = "NVMM where the next element asks for it, else system memory",
+        name = "NVMM where the next element names it and there is a GPU, else system memory",
         nick = "auto"
     )]
     Auto = 0,
-    #[enum_value(name = "NVMM, as DeepStream's elements take it", nick = "gpu")]
+    #[enum_value(
+        name = "NVMM surfaces on the GPU gpu-id, as DeepStream's elements take them",
+        nick = "gpu"
+    )]
     Gpu = 1,
     #[enum_value(name = "System memory", nick = "cpu")]
     Cpu = 2,
@@ -31,19 +34,22 @@ pub enum Device {
 #[enum_type(name = "GstDsFrameInjectMemoryType")]
 pub enum MemoryType {
     #[default]
-    #[enum_value(
-        name = "The default of the platform: CUDA device memory",
-        nick = "nvbuf-mem-default"
-    )]
+    #[enum_value(name = "The default: CUDA device memory", nick = "nvbuf-mem-default")]
     Default = 0,
-    #[enum_value(name = "Pinned host memory", nick = "nvbuf-mem-cuda-pinned")]
+    #[enum_value(
+        name = "Pinned host memory, which the CPU reads and the GPU fetches",
+        nick = "nvbuf-mem-cuda-pinned"
+    )]
     Pinned = 1,
     #[enum_value(name = "CUDA device memory", nick = "nvbuf-mem-cuda-device")]
     Device = 2,
-    #[enum_value(name = "CUDA unified memory", nick = "nvbuf-mem-cuda-unified")]
+    #[enum_value(
+        name = "CUDA unified memory, which moves to whoever uses it",
+        nick = "nvbuf-mem-cuda-unified"
+    )]
     Unified = 3,
     #[enum_value(
-        name = "Host memory without CUDA: for tests and our own elements; DeepStream's refuse it",
+        name = "Host memory without a GPU: for tests and our own elements; DeepStream's refuse it",
         nick = "nvbuf-mem-system"
     )]
     System = 6,

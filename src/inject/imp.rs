@@ -448,8 +448,8 @@ impl ElementImpl for DsFrameInject {
             gst::subclass::ElementMetadata::new(
                 "DeepStream frame injector",
                 "Source/Video",
-                "Makes frames from patterns, pictures, raw, y4m and npy streams or any media, in \
-                 NVMM or system memory",
+                "Makes frames from patterns, pictures, raw, y4m and npy streams or any media, as \
+                 NVMM surfaces on a GPU or in system memory",
                 "The gst-plugin-dsframe authors",
             )
         });

@@ -23,7 +23,8 @@ mod timeline;
  * SECTION:element-dsframeinject
  *
  * Makes frames from patterns, pictures, raw, y4m and npy streams or any media, in system memory or
- * as NVMM surfaces in host memory.
+ * as NVMM surfaces on a GPU. There, patterns are drawn, and frames scaled and converted, by the GPU;
+ * what comes from files is decoded by the CPU and uploaded.
  *
  * ## A moving gradient
  * ``` bash
@@ -35,9 +36,19 @@ mod timeline;
  * gst-launch-1.0 dsframeinject location='photos/%03d.png' width=640 height=480 framerate=5/1 ! videoconvert ! autovideosink
  * ```
  *
- * ## Two frames of each second of a clip, as NVMM
+ * ## Two frames of each second of a clip, as NVMM on the GPU
  * ``` bash
- * gst-launch-1.0 dsframeinject uri=file:///clip.mp4 sample-interval=500000000 device=gpu nvbuf-memory-type=nvbuf-mem-system ! 'video/x-raw(memory:NVMM),format=RGB' ! dsframecapture interval=1 location=out/%05d.npy
+ * gst-launch-1.0 dsframeinject uri=file:///clip.mp4 sample-interval=500000000 device=gpu ! 'video/x-raw(memory:NVMM),format=RGB' ! dsframecapture interval=1 location=out/%05d.npy
+ * ```
+ *
+ * ## On the second GPU, in pinned memory
+ * ``` bash
+ * gst-launch-1.0 dsframeinject num-buffers=300 device=gpu gpu-id=1 nvbuf-memory-type=nvbuf-mem-cuda-pinned format=NV12 ! dsframecapture interval=30 location=out/%05d.jpg
+ * ```
+ *
+ * ## NVMM surfaces without a GPU, between these two elements
+ * ``` bash
+ * gst-launch-1.0 dsframeinject num-buffers=300 device=gpu nvbuf-memory-type=nvbuf-mem-system format=RGB ! dsframecapture interval=30 location=out/%05d.png
  * ```
  *
  * Since: 0.1

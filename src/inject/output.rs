@@ -43,6 +43,15 @@ pub enum OutputError {
     Map,
 }
 
+impl From<code::CardError> for OutputError {
+    fn from(error: code::CardError) -> Self {
+        match error {
+            code::CardError::TooSmall(error) => error.into(),
+            code::CardError::Cuda(error) => error.into(),
+        }
+    }
+}
+
 /// Stream and frame number to be spelled in the picture's corner.
 #[derive(Debug, Clone, Copy)]
 pub struct Code {

@@ -27,10 +27,10 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         uint("width", "Width", "Width of the frames in pixels; 0 is negotiated", SIDE, d.width),
         uint("height", "Height", "Height of the frames in pixels; 0 is negotiated", SIDE, d.height),
         text("framerate", "Frame rate", "Frames per second that pictures, raw frames and patterns are played at, 30 or 30000/1001; media and y4m keep their own", None),
-        choice("device", "Device", "Where the frames are put", d.device),
-        uint("gpu-id", "GPU id", "Number of the GPU among the visible ones, for NVMM", (0, i32::MAX as u32), d.gpu_id),
-        choice("nvbuf-memory-type", "NVMM memory type", "Where the pixels of NVMM surfaces lie; nvbuf-mem-system needs no CUDA and is refused by DeepStream's elements", d.memory_type),
-        uint("pool-size", "Pool size", "NVMM surfaces that may be in use at once", (2, 1024), d.pool_size),
+        choice("device", "Device", "Where the frames are put: NVMM surfaces on a GPU, or system memory", d.device),
+        uint("gpu-id", "GPU id", "Number of the GPU that makes and holds NVMM surfaces, counted from 0 among the visible ones (CUDA_VISIBLE_DEVICES)", (0, i32::MAX as u32), d.gpu_id),
+        choice("nvbuf-memory-type", "NVMM memory type", "Where the pixels of NVMM surfaces lie: on the GPU, or in memory that it shares with the CPU; nvbuf-mem-system needs no GPU and is refused by DeepStream's elements", d.memory_type),
+        uint("pool-size", "Pool size", "NVMM surfaces that may be in use at once; their memory is kept until the element stops", (2, 1024), d.pool_size),
         text("deepstream-version", "DeepStream version", "DeepStream that the NVMM surfaces are for, such as 6.4, 8.0 or 9.0; auto looks for an installed one and takes the newest layout without", Some(&d.deepstream_version)),
         flag("is-live", "Is live", "Push each frame at its time on the pipeline's clock, as a camera does", d.is_live),
         flag("loop", "Loop", "Start again at the end; timestamps go on rising", d.looping),
@@ -44,7 +44,7 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         choice("on-error", "On error", "What to do about a frame that cannot be read", d.on_error),
         time("timeout", "Timeout", "How long a pipe or another source may keep the pipeline waiting, in ns; 0 is for ever", d.timeout),
         choice("on-timeout", "On timeout", "What to do when timeout is over", d.on_timeout),
-        uint("prefetch", "Prefetch", "Frames read and decoded ahead, in parallel", (1, 1024), d.prefetch),
+        uint("prefetch", "Prefetch", "Frames read and decoded ahead, in parallel; for NVMM they wait in pinned memory", (1, 1024), d.prefetch),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats").nick("Statistics").blurb("Since start: frames, bytes, skipped, repeated, timeouts, and waiting-time for frames in ns").read_only().build(),
     ]
 });

@@ -11,11 +11,14 @@ mod capture;
 mod card;
 mod common;
 mod convert;
+mod cuda_buffer;
 mod cuda_memory;
 mod elements;
 mod faults;
 mod foreign;
+mod foreign_memory;
 mod nvjpeg;
+mod paint;
 mod pixels;
 #[path = "../common/mod.rs"]
 mod shared;

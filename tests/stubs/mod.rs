@@ -289,6 +289,16 @@ properties: [
     uint("window-x"), uint("window-y"), uint("window-width"), uint("window-height"),
 ]);
 
+stub!(nvv4l2decoder, "nvv4l2decoder",
+pads: [
+    sink("sink", "video/x-h264,stream-format=byte-stream,alignment=au;\
+                  video/x-h265,stream-format=byte-stream,alignment=au"),
+    src("src", &nvmm("NV12")),
+],
+properties: [
+    uint("gpu-id"), uint("drop-frame-interval"), uint("num-extra-surfaces"),
+]);
+
 stub!(nvv4l2h264enc, "nvv4l2h264enc",
 pads: [
     sink("sink", &nvmm("I420,NV12")),
@@ -319,6 +329,7 @@ pub fn register() {
         nvmultistreamtiler::register,
         nveglglessink::register,
         nv3dsink::register,
+        nvv4l2decoder::register,
         nvv4l2h264enc::register,
         nvurisrcbin::register,
     ] {

@@ -18,13 +18,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Facts, Fetched, Next, Paint, Picture, Rate, Source, SourceError, Surroundings, Target,
+    CardPaint, Facts, Fetched, Next, Paint, Picture, Rate, Source, SourceError, Surroundings,
+    Target,
 };
 use crate::frame::{FORMATS, PlaneSize, SYSTEM_FORMATS, lanes, plane_sizes};
+use crate::mem::cuda::{CudaError, Gpu};
 use crate::meta::Detection;
-use gradient::Gradient;
-use noise::Noise;
-use rects::Rects;
+use gradient::{CardGradient, Gradient};
+use noise::{CardNoise, Noise};
+use rects::{CardRects, Rects};
 use scenes::{Bars, Checker, Objects, Solid};
 
 /// What is drawn.
@@ -81,25 +83,57 @@ impl Canvas {
     }
 }
 
-struct Drawing {
-    painter: Arc<dyn Paint>,
-    objects: Option<Objects>,
+#[derive(Clone)]
+enum Painter {
+    Cpu(Arc<dyn Paint>),
+    Card(Arc<dyn CardPaint>),
 }
 
-impl Drawing {
-    fn new(pattern: Pattern, target: &Target) -> Self {
-        let info = &target.info;
+impl Painter {
+    fn on_cpu(pattern: Pattern, info: &gst_video::VideoInfo) -> Self {
         let (width, height) = (info.width() as usize, info.height() as usize);
-        let painter: Arc<dyn Paint> = match pattern {
+        Self::Cpu(match pattern {
             Pattern::Gradient => Arc::new(Gradient::new(info)),
             Pattern::Bars => Arc::new(Rects::new(info, Bars { width, height })),
             Pattern::Checker => Arc::new(Rects::new(info, Checker { width, height })),
             Pattern::Solid => Arc::new(Rects::new(info, Solid { width, height })),
             Pattern::Noise => Arc::new(Noise::new(info)),
             Pattern::Objects => Arc::new(Rects::new(info, Objects { width, height })),
+        })
+    }
+
+    fn on_card(
+        pattern: Pattern,
+        info: &gst_video::VideoInfo,
+        gpu: Gpu,
+    ) -> Result<Self, CudaError> {
+        let (width, height) = (info.width() as usize, info.height() as usize);
+        Ok(Self::Card(match pattern {
+            Pattern::Gradient => Arc::new(CardGradient::new(info, gpu)?),
+            Pattern::Bars => Arc::new(CardRects::new(info, gpu, Bars { width, height })?),
+            Pattern::Checker => Arc::new(CardRects::new(info, gpu, Checker { width, height })?),
+            Pattern::Solid => Arc::new(CardRects::new(info, gpu, Solid { width, height })?),
+            Pattern::Noise => Arc::new(CardNoise::new(info, gpu)?),
+            Pattern::Objects => Arc::new(CardRects::new(info, gpu, Objects { width, height })?),
+        }))
+    }
+}
+
+struct Drawing {
+    painter: Painter,
+    objects: Option<Objects>,
+}
+
+impl Drawing {
+    fn new(pattern: Pattern, target: &Target) -> Result<Self, CudaError> {
+        let info = &target.info;
+        let (width, height) = (info.width() as usize, info.height() as usize);
+        let painter = match target.card {
+            None => Painter::on_cpu(pattern, info),
+            Some(gpu) => Painter::on_card(pattern, info, gpu)?,
         };
         let objects = (pattern == Pattern::Objects).then_some(Objects { width, height });
-        Self { painter, objects }
+        Ok(Self { painter, objects })
     }
 
     fn detections(&self, number: u64) -> Vec<Detection> {
@@ -151,7 +185,7 @@ impl Source for PatternSource {
                 reason: format!("patterns are not drawn as {format}"),
             });
         }
-        self.drawing = Some(Drawing::new(self.pattern, target));
+        self.drawing = Some(Drawing::new(self.pattern, target)?);
         Ok(())
     }
 
@@ -162,7 +196,10 @@ impl Source for PatternSource {
         let number = self.number;
         self.number = number.wrapping_add(1);
         Ok(Next::Frame(Fetched {
-            picture: Picture::Paint(drawing.painter.clone(), number),
+            picture: match drawing.painter.clone() {
+                Painter::Cpu(painter) => Picture::Paint(painter, number),
+                Painter::Card(painter) => Picture::PaintOnCard(painter, number),
+            },
             pts: None,
             duration: None,
             detections: drawing.detections(number),

@@ -12,15 +12,18 @@
 
 pub mod copy;
 mod driver;
+mod foreign;
 mod gpu;
 pub mod kernels;
 mod memory;
 pub mod pointer;
 mod pool;
+mod staging;
 mod stream;
 mod view;
 
 pub use driver::{CudaError, Driver, probe};
+pub use foreign::{CudaBuffer, CudaMemoryError};
 pub use gpu::Gpu;
 pub use memory::{Kind, Memory, Pinned};
 pub use pool::{MemoryPool, Pooled};

@@ -133,8 +133,6 @@ impl<'a> CardView<'a> {
 
     /// The part of the picture from `x`, `y` on, which must be where chroma begins.
     pub fn part(&self, x: usize, y: usize, width: usize, height: usize) -> Result<Self, ViewError> {
-        let whole = plane_sizes(self.format(), self.width(), self.height());
-        let skipped = plane_sizes(self.format(), x, y);
         let short = ViewError::Short {
             plane: 0,
             got: self.width().saturating_sub(x),
@@ -143,6 +141,8 @@ impl<'a> CardView<'a> {
         if x.saturating_add(width) > self.width() || y.saturating_add(height) > self.height() {
             return Err(short);
         }
+        let whole = plane_sizes(self.format(), self.width(), self.height());
+        let skipped = plane_sizes(self.format(), x, y);
         let mut planes = [CardPlane::default(); MAX_PLANES];
         let mut end = 0;
         for (index, (plane, (whole, skip))) in self

@@ -7,6 +7,7 @@
 pub mod base_sink;
 pub mod buffer;
 pub mod generation;
+pub mod gst_cuda;
 pub mod scaler;
 pub mod surface;
 

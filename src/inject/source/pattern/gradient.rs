@@ -12,13 +12,17 @@ use super::colour::{Colours, Weights};
 use super::rows;
 use crate::frame::ViewMut;
 use crate::frame::lanes::Lanes;
-use crate::inject::source::Paint;
+use crate::inject::source::{CardPaint, Paint};
+use crate::mem::cuda::kernels::pattern::{GROUP, GradientPainter, Parts};
+use crate::mem::cuda::{CardViewMut, CudaError, Gpu, Stream};
 
 const BLUE: f64 = 128.0;
 /// Both parts are in 1/256.
 const ONE: f64 = 256.0;
 /// Bytes added at a time: a whole number of groups of every format, and of vector registers.
 const BLOCK: usize = 48;
+/// Frames after which the picture is the same again: each moves by 5 of 255.
+const PERIOD: u64 = 51;
 
 pub struct Gradient {
     canvas: Canvas,
@@ -41,8 +45,7 @@ pub fn linspace(count: usize) -> Vec<u8> {
 
 /// `steps`, moved on to a frame.
 fn moved(steps: &[u8], number: u64) -> Vec<u16> {
-    // 51 frames later the picture is the same again.
-    let offset = 5 * (number % 51) as u16;
+    let offset = 5 * (number % PERIOD) as u16;
     steps
         .iter()
         .map(|step| (u16::from(*step) + offset) % 255)
@@ -69,6 +72,29 @@ impl Gradient {
             rows: linspace(canvas.height),
             colours: Colours::of(info),
             canvas,
+        }
+    }
+
+    fn weights(&self, lanes: &Lanes) -> Vec<Weights> {
+        let bytes = lanes.bytes.iter();
+        bytes
+            .map(|(lane, _)| self.colours.weights(*lane))
+            .collect()
+    }
+
+    /// What the bytes of a plane are the sums of.
+    fn parts(&self, plane: usize, number: u64) -> Parts {
+        let (size, lanes) = self.canvas.planes[plane];
+        let weights = self.weights(lanes);
+        let red = moved(&self.columns, number);
+        let green = moved(&self.rows, number);
+        let row = |y: usize| {
+            let parts = row_parts(&weights, mean(&green, y * lanes.down, lanes.down));
+            std::array::from_fn::<_, GROUP, _>(|byte| parts[byte])
+        };
+        Parts {
+            columns: column_parts(lanes, &weights, &red, size.row_bytes),
+            rows: (0..size.rows).map(row).collect(),
         }
     }
 }
@@ -122,16 +148,36 @@ impl Paint for Gradient {
         let red = moved(&self.columns, number);
         let green = moved(&self.rows, number);
         for (plane, (size, lanes)) in view.planes_mut().iter_mut().zip(&self.canvas.planes) {
-            let weights: Vec<Weights> = lanes
-                .bytes
-                .iter()
-                .map(|(lane, _)| self.colours.weights(*lane))
-                .collect();
+            let weights = self.weights(lanes);
             let columns = column_parts(lanes, &weights, &red, size.row_bytes);
             let green = |y: usize| mean(&green, y * lanes.down, lanes.down);
             rows::fill(plane, *size, green, |y, row| {
                 add(row, &columns, &row_parts(&weights, green(y)));
             });
         }
+    }
+}
+
+/// The gradient on a card, which has the parts of all frames.
+pub struct CardGradient(GradientPainter);
+
+impl CardGradient {
+    pub fn new(info: &VideoInfo, gpu: Gpu) -> Result<Self, CudaError> {
+        let gradient = Gradient::new(info);
+        let size = (gradient.canvas.width, gradient.canvas.height);
+        let parts = |plane, phase| gradient.parts(plane, phase as u64);
+        let painter = GradientPainter::new(gpu, info.format(), size, PERIOD as usize, parts)?;
+        Ok(Self(painter))
+    }
+}
+
+impl CardPaint for CardGradient {
+    fn paint(
+        &self,
+        number: u64,
+        view: &mut CardViewMut<'_>,
+        stream: &Stream,
+    ) -> Result<(), CudaError> {
+        self.0.paint((number % PERIOD) as usize, view, stream)
     }
 }

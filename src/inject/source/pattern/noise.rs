@@ -11,10 +11,10 @@ use super::Canvas;
 use super::colour::{Colours, Weights};
 use crate::frame::ViewMut;
 use crate::frame::lanes::{Lane, Lanes};
-use crate::inject::source::Paint;
+use crate::inject::source::{CardPaint, Paint};
+use crate::mem::cuda::kernels::pattern::{GENERATORS, MixArg, NoisePainter};
+use crate::mem::cuda::{CardViewMut, CudaError, Gpu, Stream};
 
-/// Generators side by side, for vector registers: pixel x comes from number x mod 16.
-const GENERATORS: usize = 16;
 /// Added to a small number, leaves it rounded in the lowest bits: a conversion for vector registers.
 const ROUNDER: f32 = 8_388_608.0;
 
@@ -41,17 +41,26 @@ fn splitmix(state: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// The next number of a xorshift32 sequence.
+fn xorshift(mut state: u32) -> u32 {
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^ state << 5
+}
+
+/// What the seeds of all rows of a frame begin with.
+fn frame_seed(number: u64) -> u64 {
+    splitmix(&mut { number })
+}
+
 /// One row of pixels: red in the lowest byte, then green and blue.
 fn random_row(number: u64, y: usize, pixels: &mut [u32]) {
-    let mut seed = number;
-    seed = splitmix(&mut seed) ^ y as u64;
+    // Generators side by side, for vector registers: pixel x comes from number x mod 16.
+    let mut seed = frame_seed(number) ^ y as u64;
     let mut states: [u32; GENERATORS] = std::array::from_fn(|_| splitmix(&mut seed) as u32 | 1);
     let mut advance = || {
         for state in &mut states {
-            // xorshift32
-            *state ^= *state << 13;
-            *state ^= *state >> 17;
-            *state ^= *state << 5;
+            *state = xorshift(*state);
         }
         states
     };
@@ -70,32 +79,36 @@ fn spread(pixel: u32) -> u32 {
 }
 
 /// One byte from the sum of some pixels' channels.
-struct Mix {
-    red: f32,
-    green: f32,
-    blue: f32,
-    offset: f32,
-}
+struct Mix(MixArg);
 
 impl Mix {
     fn new(Weights { rgb, offset }: Weights, pixels: u8) -> Self {
         let [red, green, blue] = rgb.map(|weight| (weight / f64::from(pixels)) as f32);
-        Self {
+        Self(MixArg {
             red,
             green,
             blue,
             offset: offset as f32,
-        }
+        })
     }
 
     fn of(&self, spread: u32) -> u8 {
         // Vector units convert i32, and the oldest nothing else.
         let [red, green, blue] =
             [spread, spread >> 10, spread >> 20].map(|channel| (channel & 0x3ff) as i32 as f32);
-        let sum = red * self.red + green * self.green + blue * self.blue + self.offset;
+        let sum = red * self.0.red + green * self.0.green + blue * self.0.blue + self.0.offset;
         let saturated = if sum < 255.0 { sum } else { 255.0 };
         (saturated + ROUNDER).to_bits() as u8
     }
+}
+
+fn luma_mix(colours: &Colours) -> Mix {
+    Mix::new(colours.weights(Lane::Luma), 1)
+}
+
+/// Of four pixels: blue difference, red difference.
+fn chroma_mixes(colours: &Colours) -> [Mix; 2] {
+    [Lane::Cb, Lane::Cr].map(|lane| Mix::new(colours.weights(lane), 4))
 }
 
 /// RGB-like rows: `N` bytes a pixel, blue first if `swap`.
@@ -126,8 +139,8 @@ impl Mixer {
     /// For rows of an even number of pixels.
     fn new(colours: &Colours, width: usize) -> Self {
         Self {
-            luma: Mix::new(colours.weights(Lane::Luma), 1),
-            chroma: [Lane::Cb, Lane::Cr].map(|lane| Mix::new(colours.weights(lane), 4)),
+            luma: luma_mix(colours),
+            chroma: chroma_mixes(colours),
             luma_row: vec![0; width],
             chroma_rows: [vec![0; width / 2], vec![0; width / 2]],
             sums: vec![0; width],
@@ -251,5 +264,31 @@ impl Paint for Noise {
                 }
             }
         }
+    }
+}
+
+/// The noise on a card.
+pub struct CardNoise(NoisePainter);
+
+impl CardNoise {
+    pub fn new(info: &VideoInfo, gpu: Gpu) -> Result<Self, CudaError> {
+        let Noise { canvas, colours } = Noise::new(info);
+        let [cb, cr] = chroma_mixes(&colours);
+        let mixes = [luma_mix(&colours), cb, cr].map(|Mix(mix)| mix);
+        let jump = |state, steps| (0..steps).fold(state, |state, _| xorshift(state));
+        let size = (canvas.width, canvas.height);
+        let painter = NoisePainter::new(gpu, info.format(), size, mixes, jump)?;
+        Ok(Self(painter))
+    }
+}
+
+impl CardPaint for CardNoise {
+    fn paint(
+        &self,
+        number: u64,
+        view: &mut CardViewMut<'_>,
+        stream: &Stream,
+    ) -> Result<(), CudaError> {
+        self.0.paint(frame_seed(number), view, stream)
     }
 }

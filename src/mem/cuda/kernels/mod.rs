@@ -10,6 +10,8 @@
 #![allow(unsafe_code)]
 
 pub mod convert;
+pub mod pattern;
+pub mod statistics;
 
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
