@@ -272,7 +272,7 @@ impl Streaming {
                 return Ok(());
             };
             taken.pts = buffer.pts();
-            rendered.add(self.take_system(buffer, taken, &input.info, with_pixels));
+            rendered.add(self.take_whole(buffer, taken, &input, with_pixels));
             return Ok(());
         }
         let surfaces = Surfaces::read(buffer, &input.info)?;
@@ -336,20 +336,31 @@ impl Streaming {
         }
     }
 
-    fn take_system(
+    /// Of a buffer that is one frame.
+    fn take_whole(
         &mut self,
         buffer: &gst::Buffer,
         taken: Taken,
-        info: &VideoInfo,
+        input: &Input,
         with_pixels: bool,
     ) -> Result<Job, RenderError> {
+        let info = &input.info;
         let mut job = self.job(buffer, taken, info.clone());
         if with_pixels {
-            let frame = self.snapshots.of_system(buffer, info);
-            let frame = frame.map_err(|error| job.unreadable(error))?;
+            let snapshot = match input.memory {
+                Memory::Cuda => {
+                    let frame = self.snapshots.of_cuda(buffer, info, self.gpu_id);
+                    frame.map(Snapshot::Card)
+                }
+                _ => self.snapshots.of_system(buffer, info).map(Snapshot::Host),
+            };
+            let snapshot = snapshot.map_err(|error| job.unreadable(error))?;
+            if let Snapshot::Card(frame) = &snapshot {
+                self.check_gpu(&job, frame.gpu())?;
+            }
             // A crop changes the size.
-            job.info = frame.info.clone();
-            job.frame = Some(Snapshot::Host(frame));
+            job.info = snapshot.info().clone();
+            job.frame = Some(snapshot);
         }
         Ok(job)
     }

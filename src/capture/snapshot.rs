@@ -4,14 +4,16 @@
 
 //! The pixels of a captured frame, taken so that nobody can change them afterwards.
 
-use gst_video::{VideoCropMeta, VideoInfo};
+use gst_video::{VideoCropMeta, VideoFormat, VideoInfo};
 
 use crate::frame::map::sibling;
 use crate::frame::view::{self, Plane};
 use crate::frame::{
     CardFrame, Frame, FrameError, HostPool, PoolError, View, ViewError, ViewMut, plane_sizes,
 };
-use crate::mem::cuda::{CardViewMut, CudaError, Gpu, Kind, MemoryPool, Stream};
+use crate::mem::cuda::{
+    CardViewMut, CudaBuffer, CudaError, CudaMemoryError, Gpu, Kind, MemoryPool, Stream,
+};
 use crate::mem::sys::buffer::{buffer_pool_is_unlimited_or_none, is_system_memory};
 
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,8 @@ pub enum SnapshotError {
     Size { width: usize, height: usize },
     #[error(transparent)]
     Cuda(#[from] CudaError),
+    #[error(transparent)]
+    CudaMemory(#[from] CudaMemoryError),
 }
 
 /// The pixels of a captured frame, where they were.
@@ -106,6 +110,32 @@ impl Snapshots {
         Ok(frame.into())
     }
 
+    /// Of a buffer in GStreamer's own CUDA memory.
+    pub fn of_cuda(
+        &mut self,
+        buffer: &gst::BufferRef,
+        info: &VideoInfo,
+        gpu_id: Option<u32>,
+    ) -> Result<CardFrame, SnapshotError> {
+        // Any will do to ask which one it is; most likely the same as before.
+        let last = self.cards.last().map(|card| card.pool.gpu().ordinal());
+        let asked = Gpu::get(gpu_id.or(last).unwrap_or(0))?;
+        let mapped = CudaBuffer::map(buffer, info, asked)?;
+        let mut size = (mapped.width(), mapped.height());
+        let mut corner = (0, 0);
+        if let Some(crop) = buffer.meta::<VideoCropMeta>() {
+            let (x, y, width, height) = crop_within(info.format(), size, crop.rect());
+            (corner, size) = ((x, y), (width, height));
+        }
+        let (width, height) = size;
+        let info = sibling(info, info.format(), width as u32, height as u32)
+            .ok_or(SnapshotError::Size { width, height })?;
+        let Card { stream, pool } = self.card(mapped.gpu())?;
+        let mut frame = CardFrame::acquire(pool, &info)?;
+        mapped.copy_to(corner, &mut frame.view_mut()?, stream)?;
+        Ok(frame)
+    }
+
     /// A copy of pixels that a GPU reaches, made by `copy` and complete when this returns.
     pub fn of_card(
         &mut self,
@@ -113,6 +143,16 @@ impl Snapshots {
         info: &VideoInfo,
         copy: impl FnOnce(&mut CardViewMut<'_>, &Stream) -> Result<(), CudaError>,
     ) -> Result<CardFrame, SnapshotError> {
+        let Card { stream, pool } = self.card(gpu)?;
+        let mut frame = CardFrame::acquire(pool, info)?;
+        let copied = copy(&mut frame.view_mut()?, stream);
+        // Also if it failed: what was queued before may use memory that others get now.
+        stream.synchronize()?;
+        copied?;
+        Ok(frame)
+    }
+
+    fn card(&mut self, gpu: Gpu) -> Result<&Card, CudaError> {
         let found = self.cards.iter().position(|card| card.pool.gpu() == gpu);
         let index = match found {
             Some(index) => index,
@@ -124,11 +164,7 @@ impl Snapshots {
                 self.cards.len() - 1
             }
         };
-        let Card { stream, pool } = &self.cards[index];
-        let mut frame = CardFrame::acquire(pool, info)?;
-        copy(&mut frame.view_mut()?, stream)?;
-        stream.synchronize()?;
-        Ok(frame)
+        Ok(&self.cards[index])
     }
 }
 
@@ -136,28 +172,35 @@ fn may_keep(buffer: &gst::BufferRef) -> bool {
     buffer.iter_memories().all(is_system_memory) && buffer_pool_is_unlimited_or_none(buffer)
 }
 
-/// The part of a picture that its crop meta shows. Where chroma is shared by pixels, the corner
-/// moves to the pixel that has it, as GStreamer's converter does.
-fn cropped<'a>(
-    view: &View<'a>,
+/// The part of a picture that its crop meta shows: x, y, width, height. Where chroma is shared by
+/// pixels, the corner moves to the pixel that has it, as GStreamer's converter does.
+fn crop_within(
+    format: VideoFormat,
+    (full_width, full_height): (usize, usize),
     (x, y, width, height): (u32, u32, u32, u32),
-) -> Result<View<'a>, ViewError> {
-    let whole = plane_sizes(view.format(), 2, 2);
+) -> (usize, usize, usize, usize) {
+    let whole = plane_sizes(format, 2, 2);
     let (x, y) = (x as usize, y as usize);
     // Pairs of pixels share chroma exactly where a plane of 2x2 pixels is smaller than the first,
     // or where two pixels are one group of bytes.
     let sub_rows = whole.iter().any(|plane| plane.rows == 1);
-    let one = plane_sizes(view.format(), 1, 1);
+    let one = plane_sizes(format, 1, 1);
     let sub_columns = one
         .iter()
         .zip(&whole)
         .any(|(one, two)| one.row_bytes == two.row_bytes);
+    let x = x.min(full_width.saturating_sub(1));
+    let y = y.min(full_height.saturating_sub(1));
     let x = if sub_columns { x & !1 } else { x };
     let y = if sub_rows { y & !1 } else { y };
-    let x = x.min(view.width().saturating_sub(1));
-    let y = y.min(view.height().saturating_sub(1));
-    let width = (width as usize).clamp(1, view.width() - x);
-    let height = (height as usize).clamp(1, view.height() - y);
+    let width = (width as usize).clamp(1, full_width - x);
+    let height = (height as usize).clamp(1, full_height - y);
+    (x, y, width, height)
+}
+
+fn cropped<'a>(view: &View<'a>, rect: (u32, u32, u32, u32)) -> Result<View<'a>, ViewError> {
+    let size = (view.width(), view.height());
+    let (x, y, width, height) = crop_within(view.format(), size, rect);
     let skipped = plane_sizes(view.format(), x, y);
     let planes = view
         .planes()

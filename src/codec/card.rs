@@ -10,13 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use gst_video::{VideoFormat, VideoInfo};
 
-use super::{
-    CardJpeg, CodecError, EncodeSettings, Encoding, NvJpegError, Picture, PictureEncoder, nvjpeg,
-};
+use super::{CardJpeg, CodecError, EncodeSettings, Encoding, NvJpegError, Picture, PictureEncoder};
 use crate::frame::map::sibling;
 use crate::frame::planar::{PlanarMap, resolve};
-use crate::frame::stats::{PictureStats, statistics};
-use crate::frame::{CardConverter, CardFrame, CardPlanar, Frame, HostPool, View, ViewMut};
+use crate::frame::stats::{CardStatistics, PictureStats};
+use crate::frame::{CardConverter, CardFrame, CardPlanar, Frame, HostPool, ViewMut};
 use crate::mem::cuda::{CudaError, Gpu, Kind, MemoryPool, Stream, copy};
 
 /// Converters that are kept: streams of a batch may differ in size.
@@ -46,6 +44,7 @@ struct Tools {
 struct Bench {
     stream: Stream,
     converters: Converters,
+    statistics: CardStatistics,
     fetched: Option<HostPool>,
 }
 
@@ -137,6 +136,7 @@ impl Bench {
                 planar: CardPlanar::new(gpu)?,
                 kept: Vec::new(),
             },
+            statistics: CardStatistics::new(gpu)?,
             fetched: None,
         })
     }
@@ -249,9 +249,19 @@ impl CardEncoder {
             true => info.clone(),
             false => sibling(info, format, width, height).ok_or(too_large)?,
         };
-        let fetched = tools.at_bench(|bench| bench.fetch_as(frame, &target, &tools.converted))?;
-        let mapped = fetched.map()?;
-        Ok(statistics(&View::of_frame(&mapped)?)?)
+        tools.at_bench(|bench| {
+            let Bench {
+                stream,
+                converters,
+                statistics,
+                ..
+            } = bench;
+            if same {
+                return Ok(statistics.of(&frame.view()?, stream)?);
+            }
+            let converted = converters.convert(frame, &target, &tools.converted, stream)?;
+            Ok(statistics.of(&converted.view()?, stream)?)
+        })
     }
 }
 
@@ -345,7 +355,7 @@ mod tests {
                     other => other,
                 };
                 assert!(
-                    nvjpeg::takes(given, subsampling),
+                    crate::mem::nvjpeg::takes(given, subsampling),
                     "{format:?} {subsampling:?}"
                 );
             }

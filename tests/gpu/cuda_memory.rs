@@ -59,9 +59,8 @@ mod imp {
             let allocator = object.as_ptr().cast::<GstAllocator>();
             // SAFETY: the instance begins with its parent struct and is nobody else's yet.
             let allocator = unsafe { &mut *allocator };
-            // The name that theirs has. It is not of their type, so nobody may take it for theirs
-            // and look for their fields in it.
-            allocator.mem_type = c"gst.cuda.memory".as_ptr();
+            // Not the name that GStreamer's own has: whoever finds that looks for its fields.
+            allocator.mem_type = c"DsFrameTestCuda".as_ptr();
             allocator.mem_map = Some(mem_map);
             allocator.mem_unmap = Some(mem_unmap);
             allocator.object.flags |= gst::ffi::GST_ALLOCATOR_FLAG_CUSTOM_ALLOC;

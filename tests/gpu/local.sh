@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The GPU tests where the repository is: on the card, if there is one, and on the stand-in for its
 # driver, which runs the kernels on the CPU. Says plainly which.
-#   local.sh [ARGUMENTS OF cargo nextest run]
+#   local.sh [PART OF A NAME...] [ARGUMENTS OF cargo nextest run]
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
@@ -13,7 +13,7 @@ run() {
     local log=$1 tests skipped
     shift
     # What a test skips is on its output, which is shown for those that pass only if asked for.
-    cargo nextest run --locked --test gpu --success-output final "$@" 2>&1 | tee "$log" |
+    cargo nextest run --locked --test gpu --success-output immediate --failure-output immediate "$@" 2>&1 | tee "$log" |
         grep -vE '^ *(stdout|stderr) ───|^ *running 1 test$|^$|^ *test .* ok$|^ *test result: ok'
     tests=$(sed -n 's/.* \([0-9]*\) tests\{0,1\} run:.*/\1/p' "$log" | tail -n 1)
     skipped=$(grep -c '^ *skipped: ' "$log" || true)

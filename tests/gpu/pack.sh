@@ -13,7 +13,7 @@ export CARGO_TARGET_DIR=$PWD/target
 limit_mib=60
 
 plugins=(coreelements app videotestsrc videoconvertscale videorate videofilter typefindfunctions
-    playback rawparse y4mdec jpeg jpegformat png multifile imagefreeze videoparsersbad isomp4
+    playback rawparse y4mdec y4menc jpeg jpegformat png multifile imagefreeze videoparsersbad isomp4
     matroska debugutilsbad nvcodec openh264)
 
 # The program that a `cargo ... --no-run` has built.
@@ -51,7 +51,7 @@ strip --strip-debug -o "$dir/dsframe/libgstdsframe.so" target/release/libgstdsfr
 strip --strip-debug -o "$dir/bin/gpu-tests" "$tests"
 strip --strip-debug -o "$dir/bin/gpu-bench" "$bench"
 cp benches/gpu/*.cpp benches/gpu/*.py benches/gpu/build.sh "$dir/peers/"
-cp tests/gpu/run.sh "$dir/"
+cp tests/gpu/run.sh tests/gpu/each.sh "$dir/"
 
 # All that was copied is linked against, but for what comes with every system: mixing C runtimes
 # does not work.

@@ -50,23 +50,20 @@ verdict() {
     case $1 in 0) echo yes ;; 124) echo "no: out of time" ;; *) echo "no: status $1" ;; esac
 }
 
-# numbers STAGE: of the libtest summaries in its log.
-numbers() {
-    local log=$logs/${1// /-}.log
-    awk '/^test result:/ { passed += $4; failed += $6 }
-         END { printf "%d passed, %d failed", passed, failed }' "$log"
-    printf ', %d skipped' "$(grep -c '^skipped: ' "$log")"
+# names ARGUMENTS...: of tests.
+names() {
+    "$packed/bin/gpu-tests" --list "$@" | sed -n 's/: test$//p'
 }
 
-# test_stage NAME SECONDS ARGUMENTS...
+# test_stage NAME SECONDS PARALLEL: the tests whose names are on stdin.
 test_stage() {
-    local name=$1 limit=$2 status
-    shift 2
+    local name=$1 limit=$2 parallel=$3 status
     # The program has the elements in it: a plugin beside it would be another version of them.
     stage "$name" "$limit" env -u GST_PLUGIN_PATH DSFRAME_GPU_TESTS=1 RUST_BACKTRACE=1 \
-        G_DEBUG=fatal_warnings "$packed/bin/gpu-tests" --show-output "$@"
+        G_DEBUG=fatal_warnings "$packed/each.sh" "$packed/bin/gpu-tests" "$parallel"
     status=$?
-    row "$name" "$(numbers "$name")" "" "" "all pass" "$(verdict $status)"
+    row "$name" "$(grep -E '^[0-9]+ passed, ' "$logs/${name// /-}.log" | tail -n 1)" \
+        "" "" "all pass" "$(verdict $status)"
 }
 
 # sanitizer_stage TOOL: over our kernels; nvJPEG's are not ours to check.
@@ -84,12 +81,12 @@ sanitizer_stage() {
 
 run_tests() {
     if [[ -n $filter ]]; then
-        test_stage "tests" 200 --test-threads=4 "$filter"
+        names "$filter" | test_stage "tests" 200 4
         return
     fi
     # Those that take all of the card's memory, or measure it, want to be alone.
-    test_stage "tests" 150 --test-threads=4 --skip ::alone::
-    test_stage "tests alone on the card" 90 --test-threads=1 ::alone::
+    names --skip ::alone:: | test_stage "tests" 180 8
+    names ::alone:: | test_stage "tests alone on the card" 90 1
     if command -v compute-sanitizer >/dev/null; then
         for tool in memcheck racecheck; do sanitizer_stage "$tool"; done
     else

@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(matrix.arithmetic, Arithmetic::Centred);
         assert_eq!(matrix.rows[0][..3], [298, 0, 409]);
         assert_eq!(matrix.rows[1][..3], [298, -100, -208]);
-        assert_eq!(matrix.rows[2][..3], [298, 517, 0]);
+        assert_eq!(matrix.rows[2][..3], [298, 516, 0]);
         let matrix = Matrix::new(&rgb, &info(VideoFormat::I420, 64));
         assert_eq!(matrix.arithmetic, Arithmetic::Plain);
         assert_eq!(matrix.rows[0], [66, 129, 25, 4096]);

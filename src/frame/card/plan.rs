@@ -580,7 +580,7 @@ mod tests {
         gst::init().unwrap();
         assert_eq!(stages(info(Nv12, 1920, 1080), info(Rgb, 1920, 1080)), 1);
         assert_eq!(stages(info(Rgb, 1920, 1080), info(I420, 1920, 1080)), 1);
-        assert_eq!(stages(info(Nv12, 1920, 1080), info(Nv12, 640, 360)), 2);
+        assert_eq!(stages(info(Nv12, 1920, 1080), info(Nv12, 1280, 720)), 2);
         assert_eq!(stages(info(Rgba, 1920, 1080), info(Rgb, 640, 360)), 3);
         assert_eq!(stages(info(Nv12, 1920, 1080), info(Rgb, 3840, 2160)), 3);
         assert_eq!(stages(info(Nv12, 1920, 1080), info(Rgb, 640, 360)), 4);

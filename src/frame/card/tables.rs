@@ -105,16 +105,37 @@ mod tests {
     use super::*;
     use crate::mem::sys::scaler::Resampler;
 
+    fn sums(taps: &Taps) -> Vec<i32> {
+        let size = taps.offsets.len();
+        let sum = |index| {
+            let parts = taps.taps.iter().skip(index).step_by(size);
+            parts.map(|tap| i32::from(*tap)).sum()
+        };
+        (0..size).map(sum).collect()
+    }
+
     #[test]
     fn rounded_taps_make_a_whole() {
         gst::init().unwrap();
         for (from, to) in [(640, 1280), (1280, 640), (1920, 300), (100, 99), (7, 1)] {
             let exact = Coefficients::new(Resampler::Cubic, from, to).unwrap();
+            // Two alike cannot always be told apart.
+            let sums = sums(&Taps::new(&exact, from, 6));
+            assert!(sums.iter().all(|sum| (sum - 64).abs() <= 1), "{sums:?}");
+        }
+    }
+
+    #[test]
+    fn lines_read_ahead_are_there() {
+        gst::init().unwrap();
+        for (from, to) in [(5, 3), (6, 2), (64, 31), (1080, 480), (481, 100), (7, 1)] {
+            let exact = Coefficients::new(Resampler::Cubic, from, to).unwrap();
             let taps = Taps::new(&exact, from, 6);
-            for index in 0..to {
-                let parts = taps.taps.iter().skip(index).step_by(to);
-                assert_eq!(parts.map(|tap| i32::from(*tap)).sum::<i32>(), 64);
-            }
+            let before = sums(&taps);
+            let ahead = taps.reading_ahead();
+            assert_eq!(sums(&ahead), before);
+            let end = |offset: &u32| *offset as usize + ahead.count;
+            assert!(ahead.offsets.iter().all(|offset| end(offset) <= from));
         }
     }
 }
