@@ -805,3 +805,72 @@ extern "C" __global__ void planar(PlanarArgs a)
         put_four(row_of(a.to.planes[0], y + line), x, a.to.width, to_words, out);
     }
 }
+
+namespace {
+
+// A byte of a word, around zero.
+__device__ __forceinline__ i32 centred(u32 word, u32 byte)
+{
+    return (i32)(word >> 8 * byte & 0xff) - 128;
+}
+
+} // namespace
+
+// The same for NV12 and I420 of whole blocks of 16x2 pixels, in planes that begin and go on at
+// multiples of 16 bytes (chroma of I420: 8), without anything to repeat. A thread makes one block.
+extern "C" __global__ void planar_420(PlanarArgs a)
+{
+    constexpr i32 MIDDLE = 128 * 64 + 33;
+    u32 x = 16 * column(), y = 2 * row();
+    if (x >= a.to.width || y >= a.to.height)
+        return;
+    // Blue differences of 8 pairs of pixels, then red ones, four to a word.
+    u32 from[2][2], to[2][2] = {};
+    if (a.from.format == NV12) {
+        uint4 pairs = *(const uint4 *)(row_of(a.from.planes[1], y / 2) + x);
+        u32 words[4] = {pairs.x, pairs.y, pairs.z, pairs.w};
+        UNROLL
+        for (u32 i = 0; i < 2; i++) {
+            u32 low = words[2 * i], high = words[2 * i + 1];
+            from[0][i] = (low & 0xff) | (low >> 8 & 0xff00) | (high & 0xff) << 16 |
+                         (high >> 16 & 0xff) << 24;
+            from[1][i] = (low >> 8 & 0xff) | (low >> 24) << 8 | (high >> 8 & 0xff) << 16 |
+                         (high >> 24) << 24;
+        }
+    } else {
+        UNROLL
+        for (u32 plane = 0; plane < 2; plane++) {
+            uint2 words = *(const uint2 *)(row_of(a.from.planes[1 + plane], y / 2) + x / 2);
+            from[plane][0] = words.x;
+            from[plane][1] = words.y;
+        }
+    }
+    i32 offsets[8];
+    UNROLL
+    for (u32 i = 0; i < 8; i++) {
+        i32 u = centred(from[0][i / 4], i % 4), v = centred(from[1][i / 4], i % 4);
+        offsets[i] = times(u, a.y_u) + times(v, a.y_v) + a.luma_offset;
+        to[0][i / 4] |= planar_level(times(u, a.u_u) + times(v, a.u_v) + MIDDLE) << 8 * (i % 4);
+        to[1][i / 4] |= planar_level(times(v, a.v_v) + times(u, a.v_u) + MIDDLE) << 8 * (i % 4);
+    }
+    UNROLL
+    for (u32 plane = 0; plane < 2; plane++)
+        *(uint2 *)(row_of(a.to.planes[1 + plane], y / 2) + x / 2) =
+            make_uint2(to[plane][0], to[plane][1]);
+    UNROLL
+    for (u32 line = 0; line < 2; line++) {
+        uint4 luma = *(const uint4 *)(row_of(a.from.planes[0], y + line) + x);
+        u32 words[4] = {luma.x, luma.y, luma.z, luma.w};
+        UNROLL
+        for (u32 i = 0; i < 4; i++) {
+            u32 out = 0;
+            UNROLL
+            for (u32 j = 0; j < 4; j++)
+                out |= planar_level(times(centred(words[i], j), a.luma) + offsets[2 * i + j / 2])
+                       << 8 * j;
+            words[i] = out;
+        }
+        *(uint4 *)(row_of(a.to.planes[0], y + line) + x) =
+            make_uint4(words[0], words[1], words[2], words[3]);
+    }
+}

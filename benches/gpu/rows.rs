@@ -236,9 +236,9 @@ fn inject(properties: &str, format: &str) -> Res<f64> {
     run::rate(line.bus(), frames, 200, WINDOW)
 }
 
-/// Frames per second that become JPEGs in host memory by what the sink does, but for the order and
-/// the files: one thread takes a snapshot of each frame, workers encode them from a bounded queue.
-// TODO: by the sink itself, once it has a way to give away its JPEGs without a file.
+/// Frames per second that become JPEGs in host memory by the parts of the sink that make them: its
+/// snapshots on one thread, a queue as long as its own, its encoder on each worker. What is left out
+/// is the order, the statistics and the files.
 fn to_host_memory(surfaces: &Prepared) -> Res<f64> {
     // Those of the sink.
     const QUEUE: usize = 8;
@@ -268,6 +268,7 @@ fn to_host_memory(surfaces: &Prepared) -> Res<f64> {
     let push = |queue: mpsc::SyncSender<CardFrame>| -> Res<()> {
         let gpu = Gpu::get(0)?;
         let (stream, pool) = (Stream::ordered(gpu)?, MemoryPool::new(gpu, Kind::Device));
+        let _bound = gpu.bind()?;
         for buffer in surfaces.buffers.iter().cycle() {
             let all = Surfaces::read(buffer, &info)?;
             let Pixels::Card(pixels) = all.surface(0)?.pixels else {
@@ -323,7 +324,7 @@ fn encode<'a>(material: &'a Material, format: &'static str) -> Res<Ready<'a>> {
     )?;
     // The ceiling is the best that it can do.
     let mut tried = Vec::new();
-    for threads in [1, 2, 4, 8] {
+    for threads in [1, 2, 4, 8, 16] {
         for pinned in [0, 1] {
             let answer = peer.ask(&format!("0.3 {threads} {pinned}"))?;
             tried.push((answer.rate, threads, pinned, answer.bytes));
@@ -431,20 +432,29 @@ fn raw_file(material: &Material, threads: usize) -> Res<Ready<'_>> {
     })
 }
 
-/// Frames per second that so many threads decode, and do nothing else.
+/// Frames per second that so many threads decode, and do nothing else. Each into several frames in
+/// turn, as frames that are handed on are not the same again at once.
 fn decode(pictures: &[Vec<u8>], threads: usize) -> Res<f64> {
     let (next, decoded) = (AtomicU64::new(0), AtomicU64::new(0));
     let stop = AtomicBool::new(false);
     let work = || -> Res<()> {
+        const FRAMES: usize = 4;
         let info = VideoInfo::builder(VideoFormat::Rgb, WIDTH, HEIGHT).build()?;
-        let buffer = gst::Buffer::with_size(info.size())?;
-        let mut frame = VideoFrame::from_buffer_writable(buffer, &info)
-            .map_err(|_| "a buffer cannot be mapped")?;
+        let mut frames = Vec::new();
+        for _ in 0..FRAMES {
+            let buffer = gst::Buffer::with_size(info.size())?;
+            let frame = VideoFrame::from_buffer_writable(buffer, &info);
+            frames.push(frame.map_err(|_| "a buffer cannot be mapped")?);
+        }
         let mut decoder = JpegDecoder::new();
-        while !stop.load(Ordering::Relaxed) {
+        for turn in 0.. {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let frame = &mut frames[turn % FRAMES];
             let number = next.fetch_add(1, Ordering::Relaxed) as usize;
             let picture = &pictures[number % pictures.len()];
-            decoder.decode(picture, &mut ViewMut::of_frame(&mut frame)?)?;
+            decoder.decode(picture, &mut ViewMut::of_frame(frame)?)?;
             decoded.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
@@ -473,14 +483,13 @@ fn jpegs(material: &Material) -> Res<Ready<'_>> {
         .collect::<Res<_>>()?;
     files.sort();
     let pictures: Vec<_> = files.iter().map(std::fs::read).collect::<Result<_, _>>()?;
-    let ours = format!("location={} loop=true prefetch={threads}", folder.display());
+    let ahead = 2 * threads;
+    let ours = format!("location={} loop=true prefetch={ahead}", folder.display());
     Ok(Ready {
         peer: format!("libjpeg-turbo on {threads} threads, into host memory"),
         ours: Box::new(move || inject(&ours, "RGB")),
         theirs: Some(Box::new(move || decode(&pictures, threads))),
-        note: Some(format!(
-            "JPEGs: prefetch={threads}, as many as there are cores"
-        )),
+        note: Some(format!("JPEGs: prefetch={ahead}, two for each core")),
     })
 }
 

@@ -38,7 +38,7 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         flag("post-messages", "Post messages", "Post an element message dsframecapture-saved for each capture, 100 a second at most", d.post_messages),
         uint("queue-size", "Queue size", "Captures that may wait for an encoder; a frame of a GPU waits in GPU memory", (1, 1_000_000), d.queue_size),
         choice("overflow", "Overflow", "What to do when the queue is full", d.overflow),
-        uint("workers", "Workers", "Threads that encode and write; 0 is one for each core. Of a GPU's JPEGs four at most are made at once", (0, 1024), d.workers),
+        uint("workers", "Workers", "Threads that encode and write; 0 is one for each core. Of a GPU's JPEGs twelve at most are made at once", (0, 1024), d.workers),
         choice("on-error", "On error", "What to do when a capture cannot be delivered", d.on_error),
         choice("on-exists", "On exists", "What to do about a file of an earlier run", d.on_exists),
         time("drain-timeout", "Drain timeout", "How long EOS and stopping may wait for what was accepted, in ns", d.drain_timeout),

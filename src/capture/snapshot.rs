@@ -143,6 +143,7 @@ impl Snapshots {
         info: &VideoInfo,
         copy: impl FnOnce(&mut CardViewMut<'_>, &Stream) -> Result<(), CudaError>,
     ) -> Result<CardFrame, SnapshotError> {
+        let _bound = gpu.bind()?;
         let Card { stream, pool } = self.card(gpu)?;
         let mut frame = CardFrame::acquire(pool, info)?;
         let copied = copy(&mut frame.view_mut()?, stream);

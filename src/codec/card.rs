@@ -213,6 +213,7 @@ impl CardEncoder {
         settings: &EncodeSettings,
         out: &mut Vec<u8>,
     ) -> Result<Picture, CodecError> {
+        let _bound = frame.gpu().bind()?;
         let tools = self.tools(frame.gpu());
         if settings.encoding == Encoding::Jpeg {
             match encode_jpeg(&tools, frame, settings, out) {
@@ -243,6 +244,7 @@ impl CardEncoder {
             width: width as usize,
             height: height as usize,
         };
+        let _bound = frame.gpu().bind()?;
         let tools = self.tools(frame.gpu());
         let same = (info.format(), info.width(), info.height()) == (format, width, height);
         let target = match same {

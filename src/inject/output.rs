@@ -310,6 +310,7 @@ impl Card {
         add_borders: bool,
     ) -> Result<Launched, OutputError> {
         let mut buffer = acquire(&self.surfaces, wait)?;
+        let _bound = self.stream.gpu().bind()?;
         let writable = buffer.get_mut().ok_or(OutputError::Map)?;
         let mut surface = nvmm::write(writable, 0)?;
         let mut view = surface.card_view_mut()?;

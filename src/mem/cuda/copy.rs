@@ -98,11 +98,39 @@ pub fn copy(
         (to.format(), to.width(), to.height()),
     )?;
     let _bound = stream.gpu().bind()?;
-    for plane in moves(&sizes, from.planes(), to.planes()) {
+    let planes: Vec<_> = moves(&sizes, from.planes(), to.planes()).collect();
+    // What lies alike is copied as one, which takes the card less time.
+    if let Some(bytes) = whole(&planes) {
+        let (from, to) = (planes[0].from.address, planes[0].to.address);
+        // SAFETY: from the first byte to the last of views that were made of one memory each.
+        let result = unsafe { sys::cuMemcpyAsync(to, from, bytes, stream.raw()) };
+        return check("cuMemcpyAsync", result);
+    }
+    for plane in planes {
         // SAFETY: both views were made of memory that has all these rows.
         unsafe { plane.queue(REACHED, REACHED, stream)? };
     }
     Ok(())
+}
+
+/// From the first byte to the last, of planes that follow one another with nothing between them
+/// but the ends of rows, at the same places in both.
+fn whole(planes: &[Move]) -> Option<usize> {
+    let first = planes.first()?;
+    let mut end = first.from.address;
+    for plane in planes {
+        let Move { from, to, size } = plane;
+        let alike = from.pitch == to.pitch
+            && from.address == end
+            && from.address - first.from.address == to.address.checked_sub(first.to.address)?;
+        if !alike {
+            return None;
+        }
+        end = from.address.checked_add((from.pitch * size.rows) as u64)?;
+    }
+    let last = planes.last()?;
+    let padding = (last.from.pitch - last.size.row_bytes) as u64;
+    usize::try_from(end - padding - first.from.address).ok()
 }
 
 /// Copies memory into other memory of the same GPU, and waits for it.

@@ -43,22 +43,45 @@ unsafe impl Send for Inner {}
 // SAFETY: as above; what changes is behind locks.
 unsafe impl Sync for Inner {}
 
-/// Makes a context current until it is dropped, and then the one before it.
-pub(in crate::mem) struct Bound(PhantomData<*mut ()>);
+/// A context that is current on this thread until this is dropped, and then the one before it.
+///
+/// Every call binds what it needs. Around several calls, binding once spares them the driver's locks,
+/// for which threads that work on one GPU contend.
+#[must_use]
+#[derive(Debug)]
+pub struct Bound {
+    pushed: bool,
+    /// Contexts are current on one thread.
+    thread: PhantomData<*mut ()>,
+}
 
 impl Bound {
     /// # Safety
     /// The context must live as long as the result.
-    pub unsafe fn to(context: sys::CUcontext) -> Result<Self, CudaError> {
-        // SAFETY: a live context, by the caller.
-        let result = unsafe { sys::cuCtxPushCurrent_v2(context) };
-        check("cuCtxPushCurrent", result)?;
-        Ok(Self(PhantomData))
+    pub(in crate::mem) unsafe fn to(context: sys::CUcontext) -> Result<Self, CudaError> {
+        let mut current = null_mut();
+        // SAFETY: the pointer is valid.
+        check("cuCtxGetCurrent", unsafe {
+            sys::cuCtxGetCurrent(&mut current)
+        })?;
+        let pushed = current != context;
+        if pushed {
+            // SAFETY: a live context, by the caller.
+            let result = unsafe { sys::cuCtxPushCurrent_v2(context) };
+            check("cuCtxPushCurrent", result)?;
+        }
+        Ok(Self {
+            pushed,
+            thread: PhantomData,
+        })
     }
 }
 
 impl Drop for Bound {
     fn drop(&mut self) {
+        if !self.pushed {
+            return;
+        }
         let mut context = null_mut();
         // SAFETY: pops what `to` pushed on this very thread, as the type cannot be sent.
         let _ = unsafe { sys::cuCtxPopCurrent_v2(&mut context) };
@@ -116,7 +139,8 @@ impl Gpu {
         self.0.context
     }
 
-    pub(in crate::mem) fn bind(self) -> Result<Bound, CudaError> {
+    /// Makes its context current on this thread.
+    pub fn bind(self) -> Result<Bound, CudaError> {
         // SAFETY: a primary context that is never released.
         unsafe { Bound::to(self.0.context) }
     }

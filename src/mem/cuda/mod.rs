@@ -24,7 +24,7 @@ mod view;
 
 pub use driver::{CudaError, Driver, probe};
 pub use foreign::{CudaBuffer, CudaMemoryError};
-pub use gpu::Gpu;
+pub use gpu::{Bound, Gpu};
 pub use memory::{Kind, Memory, Pinned};
 pub use pool::{MemoryPool, Pooled};
 pub use stream::{Event, Stream};

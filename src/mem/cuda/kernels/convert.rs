@@ -92,6 +92,17 @@ unsafe impl KernelArgs for PlanarArgs {
     const NAME: &'static CStr = c"planar";
 }
 
+/// The same for the kernel that takes whole blocks.
+#[repr(transparent)]
+#[derive(Debug, Clone, Copy)]
+struct Planar420Args(PlanarArgs);
+
+// SAFETY: laid out as `PlanarArgs` of the source.
+unsafe impl KernelArgs for Planar420Args {
+    const SOURCE: Source = source!("convert");
+    const NAME: &'static CStr = c"planar_420";
+}
+
 /// A change of format and colours; numbers are those of the source.
 #[derive(Debug, Clone, Copy)]
 pub struct Conversion {
@@ -369,6 +380,7 @@ pub struct ConvertKernels {
     convert: Kernel<ConvertArgs>,
     scale: Kernel<ScaleArgs>,
     planar: Kernel<PlanarArgs>,
+    planar_420: Kernel<Planar420Args>,
 }
 
 fn refuse(format: VideoFormat) -> CudaError {
@@ -382,6 +394,7 @@ impl ConvertKernels {
             convert: Kernel::load(gpu)?,
             scale: Kernel::load(gpu)?,
             planar: Kernel::load(gpu)?,
+            planar_420: Kernel::load(gpu)?,
         })
     }
 
@@ -488,9 +501,36 @@ impl ConvertKernels {
             to: (&*to).into(),
             map: *map,
         };
+        if in_blocks(from) && to_sides == sides && in_blocks(&to.as_view()) {
+            let threads = (sides.0 / 16, sides.1 / 2);
+            // SAFETY: as below; both have whole blocks only, at addresses that suit the kernel.
+            return unsafe {
+                self.planar_420
+                    .launch(stream, &Planar420Args(args), threads, BLOCK)
+            };
+        }
         let threads = (to_sides.0.div_ceil(4), to_sides.1.div_ceil(2));
         // SAFETY: the kernel reads within the one picture and writes within the other, whose
         // chroma has the same size.
         unsafe { self.planar.launch(stream, &args, threads, BLOCK) }
     }
+}
+
+/// Whether a picture is one for `planar_420`.
+fn in_blocks(view: &CardView<'_>) -> bool {
+    let aligned = |plane: &CardPlane, to: usize| {
+        (plane.address as usize).is_multiple_of(to) && plane.pitch.is_multiple_of(to)
+    };
+    let chroma = match view.format() {
+        VideoFormat::Nv12 => 16,
+        VideoFormat::I420 => 8,
+        _ => return false,
+    };
+    view.width().is_multiple_of(16)
+        && view.height().is_multiple_of(2)
+        && view
+            .planes()
+            .iter()
+            .enumerate()
+            .all(|(index, plane)| aligned(plane, if index == 0 { 16 } else { chroma }))
 }
