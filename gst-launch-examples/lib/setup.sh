@@ -47,6 +47,7 @@ command:meson                 meson
 command:ninja                 ninja-build
 command:objdump               binutils
 command:shellcheck            shellcheck
+command:c++                   build-essential
 LIST
 }
 
@@ -54,6 +55,7 @@ LIST
 optional_requirements() {
     cat <<'LIST'
 element:avdec_h264            gstreamer1.0-libav
+library:libjpeg               libjpeg-dev
 LIST
 }
 

@@ -37,6 +37,8 @@ struct Tools {
     /// Those that nobody is at. There are never more than threads that convert at the same time.
     benches: Mutex<Vec<Bench>>,
     converted: MemoryPool,
+    /// Pictures that nvJPEG does not make: to be refused costs it an encoder each time.
+    refused: Mutex<BTreeMap<(u32, u32), String>>,
 }
 
 /// What one conversion at a time needs.
@@ -67,6 +69,7 @@ impl Tools {
             jpeg: CardJpeg::get(gpu),
             benches: Mutex::default(),
             converted: MemoryPool::new(gpu, Kind::Device),
+            refused: Mutex::default(),
         });
         all.insert(gpu.ordinal(), Arc::downgrade(&shared));
         shared
@@ -79,6 +82,19 @@ impl Tools {
         match bench {
             Some(bench) => Ok(bench),
             None => Bench::new(self.gpu),
+        }
+    }
+
+    fn refusal(&self, size: (u32, u32)) -> Option<String> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.get(&size).cloned()
+    }
+
+    fn refuse(&self, size: (u32, u32), reason: String) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        // Streams have few sizes; should they not, it is only the time that is lost.
+        if refused.len() < KEPT {
+            refused.insert(size, reason);
         }
     }
 
@@ -216,11 +232,19 @@ impl CardEncoder {
         let _bound = frame.gpu().bind()?;
         let tools = self.tools(frame.gpu());
         if settings.encoding == Encoding::Jpeg {
-            match encode_jpeg(&tools, frame, settings, out) {
-                Err(CodecError::NvJpeg(error)) if !error.is_sticky() => {
-                    self.fallback = Some(error.to_string());
+            let size = super::output_size(frame.info(), settings);
+            if let Some(reason) = tools.refusal(size) {
+                self.fallback = Some(reason);
+            } else {
+                match encode_jpeg(&tools, frame, settings, out) {
+                    Err(CodecError::NvJpeg(error)) if !error.is_sticky() => {
+                        if error.is_size_refusal() {
+                            tools.refuse(size, error.to_string());
+                        }
+                        self.fallback = Some(error.to_string());
+                    }
+                    done => return done,
                 }
-                done => return done,
             }
         }
         let target = super::target(settings, frame.info())?;

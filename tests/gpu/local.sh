@@ -45,7 +45,7 @@ if has_card; then
     exit
 fi
 
-tests/standin/build.sh
+tests/standin/build.sh --test
 # Two devices: what needs them is tested too.
 export LD_LIBRARY_PATH=$PWD/target/standin${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export DSFRAME_STANDIN_DEVICES=2

@@ -114,6 +114,20 @@ impl NvJpegError {
         }
     }
 
+    /// Whether nvJPEG does not make pictures of this size, now and later.
+    pub fn is_size_refusal(&self) -> bool {
+        match self {
+            Self::Side { .. } => true,
+            Self::Call { status, .. } => matches!(
+                *status,
+                Status::INVALID_PARAMETER
+                    | Status::JPEG_NOT_SUPPORTED
+                    | Status::IMPLEMENTATION_NOT_SUPPORTED
+            ),
+            _ => false,
+        }
+    }
+
     /// Whether every later call in this process fails as well.
     pub fn is_sticky(&self) -> bool {
         matches!(self, Self::Cuda(error) if error.is_sticky())

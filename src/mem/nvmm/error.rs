@@ -32,7 +32,7 @@ pub enum NvmmError {
     )]
     Map,
     #[error(
-        "an NvBufSurface of {0} bytes belongs to no known DeepStream (64 up to 7.1, 72 from 8.0): check `deepstream-version` where the buffer is made"
+        "an NvBufSurface of {0} bytes belongs to no known DeepStream (64 up to 7.1, 72 from 8.0): check `deepstream-version` where the buffer is made, or put `nvvideoconvert ! video/x-raw,format=I420` before the element"
     )]
     HeaderSize(usize),
     #[error(

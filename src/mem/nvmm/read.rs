@@ -66,7 +66,9 @@ impl CardPixels<'_> {
     /// Queues a copy. The buffer must be kept until the stream was synchronised.
     pub fn copy_to(&self, to: &mut CardViewMut<'_>, stream: &Stream) -> Result<(), CudaError> {
         let known = &self.known;
-        if known.in_host || known.managed || known.context == self.gpu.context() {
+        // Memory of the driver's own pools belongs to no context.
+        let ours = known.context.is_null() || known.context == self.gpu.context();
+        if known.in_host || known.managed || ours {
             return cuda::copy::copy(&self.view, to, stream);
         }
         // SAFETY: the context has memory that is in use, so it is alive as long as the buffer.
