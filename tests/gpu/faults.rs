@@ -366,6 +366,8 @@ mod alone {
         let messages = play(&pipeline);
         assert!(messages.eos(), "{:?}", messages.errors());
         let lost = measuring.join().unwrap();
-        assert!(lost <= 1 << 20, "{lost} bytes are gone");
+        // The queue may fill later than that, and as deep as it is allowed to: some 10 MB. Frames
+        // that stay away would be 150.
+        assert!(lost <= 16 << 20, "{lost} bytes are gone");
     }
 }

@@ -88,6 +88,10 @@ fn remedy(code: sys::CUresult) -> &'static str {
             ": the GPU stopped this process, by whatever of it faulted; start it again, and look at \
              `dmesg` and `compute-sanitizer` for the cause"
         }
+        CUDA_ERROR_OUT_OF_MEMORY => {
+            ": no memory is left on the GPU; use fewer or smaller frames (pool-size, queue-size, \
+             workers), or end what else uses the GPU"
+        }
         CUDA_ERROR_INVALID_PTX
         | CUDA_ERROR_NO_BINARY_FOR_GPU
         | CUDA_ERROR_UNSUPPORTED_PTX_VERSION => {
