@@ -15,6 +15,7 @@ mod cuda_buffer;
 mod cuda_memory;
 mod elements;
 mod faults;
+mod flow;
 mod foreign;
 mod foreign_memory;
 mod nvjpeg;

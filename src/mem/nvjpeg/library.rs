@@ -300,9 +300,10 @@ mod tests {
         assert!(error.contains("nvjpegGetProperty"), "{error}");
     }
 
-    /// With CUDA_HOME, or LD_LIBRARY_PATH, set to where it is: without a GPU, but not without it.
+    /// Of versions that no machine at hand runs: without a GPU, but not without the library. That of
+    /// a machine with a GPU is opened and used by `tests/gpu/nvjpeg.rs`.
     #[test]
-    #[ignore = "needs libnvjpeg"]
+    #[ignore = "needs libnvjpeg: CUDA_HOME=FOLDER cargo test --lib the_real_library -- --ignored"]
     fn the_real_library_has_the_functions() {
         for version in VERSIONS {
             if let Ok(functions) = search(version, std::env::var_os("CUDA_HOME")) {
