@@ -51,7 +51,6 @@ fn raw(folder: &TempDir) -> String {
 fn new_caps_in_mid_stream_lose_and_repeat_no_frame() {
     on_card!();
     let input = TempDir::new().unwrap();
-    let _ = raw(&input);
     let jpegs = format!("{}/%d.png", input.path().display());
     play_well(&format!(
         "dsframeinject num-buffers=60 frame-code=true ! \
@@ -76,7 +75,7 @@ fn new_caps_in_mid_stream_lose_and_repeat_no_frame() {
         let weak = filter.downgrade();
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
             let seen = seen.fetch_add(1, Ordering::Relaxed) + 1;
-            if seen % 7 == 0
+            if seen.is_multiple_of(7)
                 && let Some(filter) = weak.upgrade()
             {
                 filter.set_property("caps", caps(SIZES[(seen / 7) as usize % SIZES.len()]));
