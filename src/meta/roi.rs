@@ -42,15 +42,16 @@ pub fn attach(buffer: &mut gst::BufferRef, detection: &Detection) {
         width,
         height,
     } = detection.bounds;
-    let pixels = |value: f64| value.round().clamp(0.0, f64::from(u32::MAX)) as u32;
+    let pixels = |value: f32| value.round().max(0.0) as u32;
     let rect = (pixels(left), pixels(top), pixels(width), pixels(height));
     let mut meta = VideoRegionOfInterestMeta::add(buffer, roi_type(&detection.label), rect);
-    let mut params = gst::Structure::builder(PARAMS).field("label", &detection.label);
+    let mut params = gst::Structure::builder(PARAMS).field("label", detection.label.as_str());
     if let Some(class_id) = detection.class_id {
         params = params.field("class-id", class_id);
     }
     if let Some(confidence) = detection.confidence {
-        params = params.field("confidence", confidence);
+        // By its decimals: 0.9 is to stay 0.9.
+        params = params.field("confidence", decimal(confidence));
     }
     if let Some(track_id) = detection.track_id {
         params = params.field("track-id", track_id);
@@ -58,30 +59,37 @@ pub fn attach(buffer: &mut gst::BufferRef, detection: &Detection) {
     meta.add_param(params.build());
 }
 
+/// The double that has the decimals of a float.
+fn decimal(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
+
 /// The detections attached to a buffer, in the order in which they were attached.
 pub fn read(buffer: &gst::BufferRef) -> Vec<Detection> {
-    buffer
-        .iter_meta::<VideoRegionOfInterestMeta>()
-        .map(|meta| {
-            let (left, top, width, height) = meta.rect();
-            let params = meta.param(PARAMS);
-            let field = |name: &str| params.and_then(|p| p.value(name).ok());
-            Detection {
-                label: params
-                    .and_then(|p| p.get::<String>("label").ok())
-                    .unwrap_or_else(|| meta.roi_type().to_owned()),
-                class_id: field("class-id").and_then(|v| v.get().ok()),
-                confidence: field("confidence").and_then(|v| v.get().ok()),
-                track_id: field("track-id").and_then(|v| v.get().ok()),
-                bounds: Bounds {
-                    left: f64::from(left),
-                    top: f64::from(top),
-                    width: f64::from(width),
-                    height: f64::from(height),
-                },
-            }
-        })
-        .collect()
+    let metas = buffer.iter_meta::<VideoRegionOfInterestMeta>();
+    metas.map(|meta| detection(&meta)).collect()
+}
+
+fn detection(meta: &VideoRegionOfInterestMeta) -> Detection {
+    let (left, top, width, height) = meta.rect();
+    let params = meta.param(PARAMS);
+    let field = |name: &str| params.and_then(|p| p.value(name).ok());
+    let label = params.and_then(|p| p.get::<&str>("label").ok());
+    Detection {
+        label: label.unwrap_or_else(|| meta.roi_type()).into(),
+        class_id: field("class-id").and_then(|v| v.get().ok()),
+        confidence: field("confidence")
+            .and_then(|v| v.get::<f64>().ok())
+            .map(|confidence| confidence as f32),
+        track_id: field("track-id").and_then(|v| v.get().ok()),
+        bounds: Bounds {
+            left: left as f32,
+            top: top as f32,
+            width: width as f32,
+            height: height as f32,
+        },
+        ..Detection::default()
+    }
 }
 
 #[cfg(test)]
@@ -103,13 +111,15 @@ mod tests {
                 width: 3.0,
                 height: 4.0,
             },
+            ..Detection::default()
         };
         let bare = Detection {
             label: "person".into(),
             class_id: None,
             confidence: None,
             track_id: None,
-            ..car.clone()
+            bounds: car.bounds,
+            ..Detection::default()
         };
         for detection in [&car, &bare] {
             attach(buffer.get_mut().unwrap(), detection);

@@ -66,10 +66,10 @@ impl From<&PictureStats> for Statistics {
 pub struct Object<'a> {
     label: &'a str,
     class_id: Option<i32>,
-    confidence: Option<f64>,
+    confidence: Option<f32>,
     track_id: Option<u64>,
     #[serde(rename = "box")]
-    bounds: [f64; 4],
+    bounds: [f32; 4],
 }
 
 impl<'a> From<&'a Detection> for Object<'a> {

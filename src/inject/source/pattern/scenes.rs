@@ -110,7 +110,7 @@ struct Object {
     label: &'static str,
     /// As in COCO.
     class_id: i32,
-    confidence: f64,
+    confidence: f32,
     colour: [u8; 3],
     /// In hundredths of the picture's width and of the object's own fifth of the height.
     size: (usize, usize),
@@ -162,16 +162,17 @@ impl Objects {
             .zip(&OBJECTS)
             .zip(track_ids)
             .map(|((rect, object), track_id)| Detection {
-                label: object.label.to_owned(),
+                label: object.label.into(),
                 class_id: Some(object.class_id),
                 confidence: Some(object.confidence),
                 track_id: Some(track_id),
                 bounds: Bounds {
-                    left: rect.left as f64,
-                    top: rect.top as f64,
-                    width: (rect.right - rect.left) as f64,
-                    height: (rect.bottom - rect.top) as f64,
+                    left: rect.left as f32,
+                    top: rect.top as f32,
+                    width: (rect.right - rect.left) as f32,
+                    height: (rect.bottom - rect.top) as f32,
                 },
+                ..Detection::default()
             })
             .collect()
     }

@@ -374,7 +374,7 @@ fn boxes_are_where_the_detections_say() {
                     height: h,
                 } = detection.bounds;
                 let bounds = [left, top, w, h].map(|v| v as usize);
-                assert_eq!(bounds.map(|v| v as f64), [left, top, w, h]);
+                assert_eq!(bounds.map(|v| v as f32), [left, top, w, h]);
                 let [left, top, w, h] = bounds;
                 assert!(w > 0 && h > 0 && left + w <= width && top + h <= height);
                 let colour = pixels[top * width + left];
@@ -413,8 +413,8 @@ fn objects_keep_their_identity_and_stay_inside() {
                     width: w,
                     height: h,
                 } = b.bounds;
-                assert!(left >= 0.0 && left + w <= width as f64);
-                assert!(top >= 0.0 && top + h <= height as f64);
+                assert!(left >= 0.0 && left + w <= width as f32);
+                assert!(top >= 0.0 && top + h <= height as f32);
             }
         }
     }
