@@ -40,6 +40,35 @@ pub fn uint(
         .build()
 }
 
+pub fn int(
+    name: &str,
+    nick: &str,
+    blurb: &str,
+    (minimum, maximum): (i32, i32),
+    default: i32,
+) -> glib::ParamSpec {
+    glib::ParamSpecInt::builder(name)
+        .nick(nick)
+        .blurb(blurb)
+        .minimum(minimum)
+        .maximum(maximum)
+        .default_value(default)
+        .mutable_ready()
+        .build()
+}
+
+/// 0 to `maximum`.
+pub fn share(name: &str, nick: &str, blurb: &str, maximum: f32, default: f32) -> glib::ParamSpec {
+    glib::ParamSpecFloat::builder(name)
+        .nick(nick)
+        .blurb(blurb)
+        .minimum(0.0)
+        .maximum(maximum)
+        .default_value(default)
+        .mutable_ready()
+        .build()
+}
+
 pub fn text(name: &str, nick: &str, blurb: &str, default: Option<&str>) -> glib::ParamSpec {
     glib::ParamSpecString::builder(name)
         .nick(nick)
@@ -77,11 +106,11 @@ pub fn counter(name: &str, nick: &str, blurb: &str) -> glib::ParamSpec {
         .build()
 }
 
-/// Writes `set` and `setting` for the properties that are kept as they were set, by name and field.
+/// Writes `store` and `setting` for the properties that are kept as they were set, by name and field.
 macro_rules! stored {
     ($settings:ty, $($name:literal => $field:ident),* $(,)?) => {
         /// Stores a setting. Returns false for a property that is none.
-        pub fn set(settings: &mut $settings, name: &str, value: &glib::Value) -> bool {
+        pub fn store(settings: &mut $settings, name: &str, value: &glib::Value) -> bool {
             match name {
                 $($name => {
                     // GObject has checked the type.

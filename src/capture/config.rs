@@ -11,7 +11,10 @@ use std::time::Duration;
 use crate::codec;
 use crate::fault::{SettingsError, bad};
 
-use super::enums::{Encoding, Mode, OnError, OnExists, Overflow, Subsampling};
+use super::enums::{
+    Annotate, Crop, Dedupe, Encoding, Labels, Mode, OnError, OnExists, Overflow, Subsampling,
+    UnknownConfidence,
+};
 use super::name::Template;
 use super::select::{Rules, StreamList, Trigger};
 
@@ -26,12 +29,40 @@ pub struct Settings {
     pub max_captures: u64,
     pub eos_after_max: bool,
     pub streams: Option<String>,
+    /// `None`: never set.
+    pub min_objects: Option<i32>,
+    pub max_objects: i32,
+    pub classes: Option<String>,
+    pub operate_on_gie_id: i32,
+    pub min_confidence: f32,
+    pub max_confidence: f32,
+    pub unknown_confidence: UnknownConfidence,
+    pub roi: Option<String>,
+    pub roi_coverage: f32,
+    pub min_object_size: Option<String>,
+    pub max_object_size: Option<String>,
+    pub condition: Option<String>,
+    pub cooldown: u64,
+    pub dedupe: Dedupe,
+    pub best_window: u64,
+    pub pre_roll: u32,
+    pub post_roll: u32,
+    pub pre_roll_time: u64,
+    pub post_roll_time: u64,
+    pub roll_max_bytes: u64,
     pub location: Option<String>,
     pub encoding: Encoding,
     pub quality: u32,
     pub subsampling: Subsampling,
     pub width: u32,
     pub height: u32,
+    pub crop: Crop,
+    pub crop_padding: f32,
+    pub crop_square: bool,
+    pub crop_min_size: Option<String>,
+    pub annotate: Annotate,
+    pub labels: Labels,
+    pub labels_location: Option<String>,
     pub log_location: Option<String>,
     pub statistics: bool,
     pub post_messages: bool,
@@ -56,12 +87,39 @@ impl Default for Settings {
             max_captures: 0,
             eos_after_max: false,
             streams: None,
+            min_objects: None,
+            max_objects: -1,
+            classes: None,
+            operate_on_gie_id: -1,
+            min_confidence: 0.0,
+            max_confidence: 1.0,
+            unknown_confidence: UnknownConfidence::Accept,
+            roi: None,
+            roi_coverage: 0.5,
+            min_object_size: None,
+            max_object_size: None,
+            condition: None,
+            cooldown: 0,
+            dedupe: Dedupe::None,
+            best_window: 0,
+            pre_roll: 0,
+            post_roll: 0,
+            pre_roll_time: 0,
+            post_roll_time: 0,
+            roll_max_bytes: 512 << 20,
             location: None,
             encoding: Encoding::Auto,
             quality: 90,
             subsampling: Subsampling::S420,
             width: 0,
             height: 0,
+            crop: Crop::None,
+            crop_padding: 0.0,
+            crop_square: false,
+            crop_min_size: None,
+            annotate: Annotate::None,
+            labels: Labels::None,
+            labels_location: None,
             log_location: None,
             statistics: false,
             post_messages: false,
@@ -190,6 +248,9 @@ fn rules(set: &Settings, with_pictures: bool) -> Result<Rules, SettingsError> {
     let auto = if with_pictures { AUTO_INTERVAL } else { 1 };
     let trigger = match set.mode {
         Mode::Manual => Trigger::Manual,
+        Mode::Metadata | Mode::Either | Mode::Both => {
+            return bad("mode", "is not there yet");
+        }
         Mode::Auto | Mode::Interval => match NonZeroU64::new(set.interval_time) {
             Some(time) => Trigger::EveryTime(time),
             None => Trigger::Every(

@@ -19,8 +19,92 @@ pub enum Mode {
         nick = "interval"
     )]
     Interval = 1,
+    #[enum_value(
+        name = "When detections match: classes, roi, condition and the like",
+        nick = "metadata"
+    )]
+    Metadata = 2,
+    #[enum_value(name = "By interval, and when detections match", nick = "either")]
+    Either = 3,
+    #[enum_value(name = "By interval among the frames that match", nick = "both")]
+    Both = 4,
     #[enum_value(name = "Only when asked: signal, property or event", nick = "manual")]
     Manual = 5,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[repr(u32)]
+#[enum_type(name = "GstDsFrameCaptureUnknownConfidence")]
+pub enum UnknownConfidence {
+    #[default]
+    #[enum_value(name = "It matches whatever min-confidence is", nick = "accept")]
+    Accept = 0,
+    #[enum_value(name = "It does not match", nick = "reject")]
+    Reject = 1,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[repr(u32)]
+#[enum_type(name = "GstDsFrameCaptureDedupe")]
+pub enum Dedupe {
+    #[default]
+    #[enum_value(name = "Every frame that matches", nick = "none")]
+    None = 0,
+    #[enum_value(name = "Once for each tracked object", nick = "track")]
+    Track = 1,
+    #[enum_value(
+        name = "The best frame of each tracked object within best-window",
+        nick = "best"
+    )]
+    Best = 2,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[repr(u32)]
+#[enum_type(name = "GstDsFrameCaptureCrop")]
+pub enum Crop {
+    #[default]
+    #[enum_value(name = "The whole frame", nick = "none")]
+    None = 0,
+    #[enum_value(name = "One picture for each object that matches", nick = "objects")]
+    Objects = 1,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[repr(u32)]
+#[enum_type(name = "GstDsFrameCaptureAnnotate")]
+pub enum Annotate {
+    #[default]
+    #[enum_value(name = "The clean picture", nick = "none")]
+    None = 0,
+    #[enum_value(name = "With boxes and labels", nick = "boxes")]
+    Boxes = 1,
+    #[enum_value(name = "Both, in two files", nick = "both")]
+    Both = 2,
+    #[enum_value(name = "The same as boxes", nick = "true")]
+    True = 3,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[repr(u32)]
+#[enum_type(name = "GstDsFrameCaptureLabels")]
+pub enum Labels {
+    #[default]
+    #[enum_value(name = "No label files", nick = "none")]
+    None = 0,
+    #[enum_value(name = "KITTI, with the columns of deepstream-app", nick = "kitti")]
+    Kitti = 1,
+    #[enum_value(
+        name = "KITTI, with the columns of the transfer-learning sample",
+        nick = "kitti-tao"
+    )]
+    KittiTao = 2,
+    #[enum_value(name = "YOLO: class and box in fractions", nick = "yolo")]
+    Yolo = 3,
+    #[enum_value(name = "COCO: one JSON file", nick = "coco")]
+    Coco = 4,
+    #[enum_value(name = "MOTChallenge: one file for each stream", nick = "mot")]
+    Mot = 5,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]

@@ -152,13 +152,15 @@ impl DsFrameCapture {
                 }
             };
             dropped.ticket.settle(Fate::DroppedOverflow);
-            gst::debug!(
-                CAT,
-                imp = self,
-                "queue full: dropped frame {} of stream {}",
-                dropped.facts.frame,
-                dropped.facts.stream
-            );
+            if let Some(capture) = dropped.captures.last() {
+                gst::debug!(
+                    CAT,
+                    imp = self,
+                    "queue full: dropped frame {} of stream {}",
+                    capture.facts.frame,
+                    capture.facts.stream
+                );
+            }
             return Ok(());
         }
     }

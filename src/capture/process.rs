@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::frame::map::sibling;
 use crate::frame::stats::{PictureStats, statistics};
 use crate::frame::{Frame, View};
-use crate::meta::Detection;
+use crate::meta::FrameMeta;
 
 use super::config::Config;
 use super::deliver::DeliverError;
@@ -37,13 +37,16 @@ pub struct Facts {
     /// Of the capture, within the element.
     pub number: u64,
     pub stream: u32,
-    /// Of the frame, within its stream.
+    /// Of the frame, within its stream: as the metadata counts, else as we do.
     pub frame: u64,
     /// ns.
     pub pts: Option<u64>,
     pub taken_at: jiff::Timestamp,
     pub reason: Reason,
-    pub detections: Vec<Detection>,
+    /// What the metadata says. Boxes are in pixels of the captured frame.
+    pub meta: FrameMeta,
+    /// Those of the detections that were asked for.
+    pub matches: Vec<usize>,
 }
 
 impl Facts {
@@ -61,15 +64,22 @@ impl Facts {
 
 /// A captured frame on its way.
 #[derive(Debug)]
-pub struct Job {
+pub struct Capture {
     pub facts: Facts,
     pub info: VideoInfo,
     /// Absent where only the record counts.
     pub frame: Option<Snapshot>,
+}
+
+/// Captures that are delivered or dropped together: one, with its pre-roll before it.
+#[derive(Debug)]
+pub struct Job {
+    /// Of one stream, in the order of their delivery. At least one.
+    pub captures: Vec<Capture>,
     pub ticket: Arc<Ticket>,
 }
 
-/// A job that is ready to be committed.
+/// A capture that is ready to be committed.
 #[derive(Debug)]
 pub struct Output {
     staged: Option<Staged>,
@@ -206,14 +216,14 @@ impl Delivery {
         }
     }
 
-    fn encode(&self, scratch: &mut Scratch, job: &mut Job) -> Result<Output, DeliverError> {
+    fn encode(&self, scratch: &mut Scratch, capture: &mut Capture) -> Result<Output, DeliverError> {
         let encode_error = |error: CodecError| DeliverError::Encode {
-            stream: job.facts.stream,
-            frame: job.facts.frame,
+            stream: capture.facts.stream,
+            frame: capture.facts.frame,
             error,
         };
-        let (width, height) = codec::output_size(&job.info, &self.sizing);
-        let channels = match job.info.format() {
+        let (width, height) = codec::output_size(&capture.info, &self.sizing);
+        let channels = match capture.info.format() {
             VideoFormat::Gray8 => 1,
             VideoFormat::Rgba | VideoFormat::Bgra => 4,
             _ => 3,
@@ -223,7 +233,7 @@ impl Delivery {
             shape: [height as usize, width as usize, channels],
             statistics: None,
         };
-        let Some(frame) = job.frame.take() else {
+        let Some(frame) = capture.frame.take() else {
             return Ok(output);
         };
         let begun = Instant::now();
@@ -260,7 +270,7 @@ impl Delivery {
                 self.say_fallback(&reason);
             }
             output.shape = [picture.height, picture.width, picture.channels];
-            output.staged = Some(files.stage(&job.facts.name(), &scratch.bytes)?);
+            output.staged = Some(files.stage(&capture.facts.name(), &scratch.bytes)?);
         }
         Ok(output)
     }
@@ -343,7 +353,7 @@ fn picture_statistics(
 
 impl Process for Delivery {
     type Job = Job;
-    type Done = Result<Output, DeliverError>;
+    type Done = Vec<Result<Output, DeliverError>>;
     type Scratch = Scratch;
 
     fn scratch(&self) -> Scratch {
@@ -355,32 +365,40 @@ impl Process for Delivery {
     }
 
     fn work(&self, scratch: &mut Scratch, job: &mut Job) -> Self::Done {
-        self.encode(scratch, job)
+        let captures = job.captures.iter_mut();
+        captures
+            .map(|capture| self.encode(scratch, capture))
+            .collect()
     }
 
     fn commit(&self, job: Job, done: Option<Self::Done>) {
-        if job.ticket.is_settled() {
-            // Given up meanwhile, and reported as such.
-            return;
-        }
-        let panic = DeliverError::Panic {
-            stream: job.facts.stream,
-            frame: job.facts.frame,
-        };
-        let delivered = done
-            .unwrap_or(Err(panic))
-            .and_then(|output| self.publish(&job.facts, output));
-        match delivered {
-            Ok(file) => {
-                job.ticket.settle(Fate::Captured);
-                // Whoever reads `stats` on this message finds the capture counted.
-                if self.post_messages {
-                    self.outlet.saved(&job.facts, file.as_deref());
-                }
+        let mut done = done.into_iter().flatten();
+        for capture in &job.captures {
+            if job.ticket.is_settled() {
+                // Given up meanwhile, and reported as such.
+                return;
             }
-            Err(error) => {
-                job.ticket.settle(Fate::Failed);
-                self.report((&error).into());
+            let facts = &capture.facts;
+            let panic = DeliverError::Panic {
+                stream: facts.stream,
+                frame: facts.frame,
+            };
+            let delivered = done
+                .next()
+                .unwrap_or(Err(panic))
+                .and_then(|output| self.publish(facts, output));
+            match delivered {
+                Ok(file) => {
+                    job.ticket.settle_one(Fate::Captured);
+                    // Whoever reads `stats` on this message finds the capture counted.
+                    if self.post_messages {
+                        self.outlet.saved(facts, file.as_deref());
+                    }
+                }
+                Err(error) => {
+                    job.ticket.settle_one(Fate::Failed);
+                    self.report((&error).into());
+                }
             }
         }
     }

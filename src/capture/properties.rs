@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use glib::prelude::*;
 
-use crate::properties::{choice, clock, counter, flag, text, time, uint};
+use crate::properties::{choice, clock, counter, flag, int, share, text, time, uint};
 
 use super::config::Settings;
 use super::stats::Stats;
@@ -27,12 +27,39 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         glib::ParamSpecUInt64::builder("max-captures").nick("Max captures").blurb("Captures, all streams together, after which no further frame is selected; 0 is no limit").default_value(d.max_captures).mutable_ready().build(),
         flag("eos-after-max", "EOS after max", "Post an EOS message once max-captures are committed, which ends a pipeline that has no other sink", d.eos_after_max),
         text("streams", "Streams", "Streams to capture, such as 0,3; all by default", None),
-        text("location", "Location", "Template of the file names: %06d is the number of the capture, {stream} {frame} {pts} {utc} {reason} what they say, {frame:06} padded; no pictures if unset", None),
+        int("min-objects", "Min objects", "Detections that must match at least; with max-objects=0, 0 takes the frames without any", (0, i32::MAX), d.min_objects.unwrap_or(1)),
+        int("max-objects", "Max objects", "Detections that may match at most; -1 is no limit", (-1, i32::MAX), d.max_objects),
+        text("classes", "Classes", "Labels and class ids that match, such as person,car,2; all by default", None),
+        int("operate-on-gie-id", "Operate on GIE id", "Only detections of the component with this gie-unique-id match; -1 is all", (-1, i32::MAX), d.operate_on_gie_id),
+        share("min-confidence", "Min confidence", "Detections that are less sure do not match; 0 to 1", 1.0, d.min_confidence),
+        share("max-confidence", "Max confidence", "Detections that are more sure do not match, to find the doubtful ones; 0 to 1", 1.0, d.max_confidence),
+        choice("unknown-confidence", "Unknown confidence", "Whether detections match that no detector gave a confidence, where min-confidence or max-confidence is set", d.unknown_confidence),
+        text("roi", "Region of interest", "Only detections in this part of the picture match: x,y,w,h, fractions of the picture if all four are at most 1, else pixels", None),
+        share("roi-coverage", "ROI coverage", "How much of a box must be in the roi; 0 to 1, where 0 is any of it", 1.0, d.roi_coverage),
+        text("min-object-size", "Min object size", "Detections that are smaller do not match: WxH in pixels", None),
+        text("max-object-size", "Max object size", "Detections that are larger do not match: WxH in pixels", None),
+        text("condition", "Condition", "What a frame must satisfy besides: a CEL expression over its detections, such as count >= 3 && max_confidence > 0.8", None),
+        time("cooldown", "Cooldown", "Least stream time between captures of a stream by metadata, in ns; 0 is off", d.cooldown),
+        choice("dedupe", "Dedupe", "Which frames of a tracked object to capture", d.dedupe),
+        time("best-window", "Best window", "For how much stream time after an object appears its best frame is looked for, in ns; needed by dedupe=best", d.best_window),
+        uint("pre-roll", "Pre-roll", "Frames to capture before each trigger", ANY, d.pre_roll),
+        uint("post-roll", "Post-roll", "Frames to capture after each trigger", ANY, d.post_roll),
+        time("pre-roll-time", "Pre-roll time", "Stream time before each trigger whose frames to capture, in ns", d.pre_roll_time),
+        time("post-roll-time", "Post-roll time", "Stream time after each trigger whose frames to capture, in ns", d.post_roll_time),
+        glib::ParamSpecUInt64::builder("roll-max-bytes").nick("Roll max bytes").blurb("Bytes of pixels that pre-roll and dedupe=best may hold, all streams together; the oldest frames go first").default_value(d.roll_max_bytes).mutable_ready().build(),
+        text("location", "Location", "Template of the file names: %06d is the number of the capture, {stream} {frame} {pts} {utc} {label} {track} {reason} and the like what they say, {frame:06} padded; no pictures if unset", None),
         choice("encoding", "Encoding", "What the pictures are written as", d.encoding),
         uint("quality", "Quality", "Quality of JPEG pictures", (1, 100), d.quality),
         choice("subsampling", "Subsampling", "Chroma of JPEG pictures", d.subsampling),
         uint("width", "Width", "Width of the pictures in pixels; 0 keeps it, or the aspect ratio if height is set", SIDE, d.width),
         uint("height", "Height", "Height of the pictures in pixels; 0 keeps it, or the aspect ratio if width is set", SIDE, d.height),
+        choice("crop", "Crop", "What of the frame becomes a picture", d.crop),
+        share("crop-padding", "Crop padding", "How much to add to each side of a crop, as a share of the box's size", 10.0, d.crop_padding),
+        flag("crop-square", "Crop square", "Make crops as wide as high, by the longer side", d.crop_square),
+        text("crop-min-size", "Crop min size", "Crops of smaller objects show as much of what is around them: WxH in pixels of the frame", None),
+        choice("annotate", "Annotate", "Whether boxes and labels are drawn into the pictures", d.annotate),
+        choice("labels", "Labels", "What label files to write", d.labels),
+        text("labels-location", "Labels location", "Template of the names of the label files; beside the pictures if unset", None),
         text("log-location", "Log location", "File that gets one line of JSON per capture; none if unset", None),
         flag("statistics", "Statistics", "Log mean and standard deviation of the RGB picture's intensity, and its sharpness", d.statistics),
         flag("post-messages", "Post messages", "Post an element message dsframecapture-saved for each capture, 100 a second at most", d.post_messages),
@@ -64,12 +91,38 @@ crate::properties::stored! {
     "max-captures" => max_captures,
     "eos-after-max" => eos_after_max,
     "streams" => streams,
+    "max-objects" => max_objects,
+    "classes" => classes,
+    "operate-on-gie-id" => operate_on_gie_id,
+    "min-confidence" => min_confidence,
+    "max-confidence" => max_confidence,
+    "unknown-confidence" => unknown_confidence,
+    "roi" => roi,
+    "roi-coverage" => roi_coverage,
+    "min-object-size" => min_object_size,
+    "max-object-size" => max_object_size,
+    "condition" => condition,
+    "cooldown" => cooldown,
+    "dedupe" => dedupe,
+    "best-window" => best_window,
+    "pre-roll" => pre_roll,
+    "post-roll" => post_roll,
+    "pre-roll-time" => pre_roll_time,
+    "post-roll-time" => post_roll_time,
+    "roll-max-bytes" => roll_max_bytes,
     "location" => location,
     "encoding" => encoding,
     "quality" => quality,
     "subsampling" => subsampling,
     "width" => width,
     "height" => height,
+    "crop" => crop,
+    "crop-padding" => crop_padding,
+    "crop-square" => crop_square,
+    "crop-min-size" => crop_min_size,
+    "annotate" => annotate,
+    "labels" => labels,
+    "labels-location" => labels_location,
     "log-location" => log_location,
     "statistics" => statistics,
     "post-messages" => post_messages,
@@ -83,9 +136,21 @@ crate::properties::stored! {
     "unique-id" => unique_id,
 }
 
+/// Stores a setting; what is none is left alone.
+pub fn set(settings: &mut Settings, name: &str, value: &glib::Value) {
+    match name {
+        "min-objects" => settings.min_objects = value.get().ok(),
+        _ => {
+            store(settings, name, value);
+        }
+    }
+}
+
 /// The value of a readable property.
 pub fn get(settings: &Settings, stats: &Stats, name: &str) -> Option<glib::Value> {
     match name {
+        // Whether it was set at all matters to mode=auto.
+        "min-objects" => Some(settings.min_objects.unwrap_or(1).to_value()),
         "stats" => Some(stats.snapshot().to_structure().to_value()),
         "stats-json" => Some(stats.snapshot().to_json().to_value()),
         "captured" => Some(stats.total().captured.to_value()),

@@ -17,16 +17,16 @@ use crate::frame::caps::Memory;
 use crate::gate::Gate;
 use crate::mem::cuda::{CardViewMut, Gpu, Stream};
 use crate::mem::nvmm::{self, Pixels, Surface, Surfaces};
-use crate::meta::roi;
+use crate::meta::{FrameMeta, roi};
 
 use super::CAT;
 use super::config::Config;
 use super::deliver::DeliverError;
 use super::deliver::message::Outlet;
-use super::process::{Delivery, Facts, Job};
+use super::process::{Capture, Delivery, Facts, Job};
 use super::select::{Decision, FrameFacts, Reason, Selector};
 use super::snapshot::{Snapshot, SnapshotError, Snapshots};
-use super::stats::{Stats, StreamStats, Ticket};
+use super::stats::{Hold, Stats, StreamStats, Ticket};
 use super::worker::Worker;
 
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +77,7 @@ pub struct Run {
 /// Touched by the streaming thread only, flushes aside.
 struct Streaming {
     stats: Arc<Stats>,
-    selector: Selector,
+    selector: Selector<()>,
     streams: BTreeMap<u32, StreamState>,
     input: Option<Arc<Input>>,
     segment: gst::FormattedSegment<gst::ClockTime>,
@@ -113,12 +113,19 @@ pub struct Rendered {
 }
 
 impl Rendered {
-    /// What became of a selected frame. The ticket of one that cannot be read is gone by now, and
-    /// with it the frame is counted as failed.
-    fn add(&mut self, taken: Result<Job, RenderError>) {
+    /// What became of a selected frame.
+    fn add(&mut self, hold: Option<Hold>, taken: Result<Capture, RenderError>) {
         match taken {
-            Ok(job) => self.jobs.push(job),
-            Err(error) => self.unreadable.push(error),
+            Ok(capture) => self.jobs.push(Job {
+                captures: vec![capture],
+                ticket: Arc::new(Ticket::new(hold)),
+            }),
+            Err(error) => {
+                if let Some(hold) = hold {
+                    hold.fail();
+                }
+                self.unreadable.push(error);
+            }
         }
     }
 }
@@ -272,7 +279,8 @@ impl Streaming {
                 return Ok(());
             };
             taken.pts = buffer.pts();
-            rendered.add(self.take_whole(buffer, taken, &input, with_pixels));
+            let hold = taken.hold.take();
+            rendered.add(hold, self.take_whole(buffer, taken, &input, with_pixels));
             return Ok(());
         }
         let surfaces = Surfaces::read(buffer, &input.info)?;
@@ -290,10 +298,16 @@ impl Streaming {
                 continue;
             };
             taken.pts = buffer.pts();
-            rendered.add(match surfaces.surface(slot) {
-                Ok(surface) => self.take_surface(buffer, taken, &input.info, &surface, with_pixels),
-                Err(error) => Err(error.into()),
-            });
+            let hold = taken.hold.take();
+            rendered.add(
+                hold,
+                match surfaces.surface(slot) {
+                    Ok(surface) => {
+                        self.take_surface(buffer, taken, &input.info, &surface, with_pixels)
+                    }
+                    Err(error) => Err(error.into()),
+                },
+            );
         }
         Ok(())
     }
@@ -312,8 +326,11 @@ impl Streaming {
     fn decide(&mut self, stream: u32, time: gst::ClockTime, damaged: bool) -> Option<Taken> {
         let decision = self.selector.decide(&FrameFacts {
             stream,
+            frame: 0,
             time: time.nseconds(),
             damaged,
+            size: (0, 0),
+            detections: &[],
         });
         let state = self.streams.entry(stream).or_insert_with(|| StreamState {
             stats: self.stats.stream(stream),
@@ -322,16 +339,16 @@ impl Streaming {
         let frame = state.frames;
         state.frames += 1;
         match decision {
-            Decision::Skip => {
+            Decision::Skip | Decision::Hold => {
                 state.stats.count_not_selected();
                 None
             }
-            Decision::Take(reason) => Some(Taken {
+            Decision::Take { reason, .. } => Some(Taken {
                 stream,
                 frame,
                 reason,
                 pts: None,
-                ticket: Ticket::new(&state.stats),
+                hold: Some(Hold::new(&state.stats)),
             }),
         }
     }
@@ -343,7 +360,7 @@ impl Streaming {
         taken: Taken,
         input: &Input,
         with_pixels: bool,
-    ) -> Result<Job, RenderError> {
+    ) -> Result<Capture, RenderError> {
         let info = &input.info;
         let mut job = self.job(buffer, taken, info.clone());
         if with_pixels {
@@ -372,7 +389,7 @@ impl Streaming {
         caps: &VideoInfo,
         surface: &Surface<'_>,
         with_pixels: bool,
-    ) -> Result<Job, RenderError> {
+    ) -> Result<Capture, RenderError> {
         let mut job = self.job(buffer, taken, surface_info(caps, surface));
         if with_pixels {
             let snapshot = match &surface.pixels {
@@ -391,7 +408,7 @@ impl Streaming {
         Ok(job)
     }
 
-    fn check_gpu(&self, job: &Job, gpu: Gpu) -> Result<(), RenderError> {
+    fn check_gpu(&self, job: &Capture, gpu: Gpu) -> Result<(), RenderError> {
         match self.gpu_id {
             Some(wanted) if wanted != gpu.ordinal() => Err(RenderError::OtherGpu {
                 stream: job.facts.stream,
@@ -403,10 +420,10 @@ impl Streaming {
         }
     }
 
-    fn job(&mut self, buffer: &gst::Buffer, taken: Taken, info: VideoInfo) -> Job {
+    fn job(&mut self, buffer: &gst::Buffer, taken: Taken, info: VideoInfo) -> Capture {
         let number = self.next_number;
         self.next_number += 1;
-        Job {
+        Capture {
             facts: Facts {
                 number,
                 stream: taken.stream,
@@ -414,16 +431,19 @@ impl Streaming {
                 pts: taken.pts.map(gst::ClockTime::nseconds),
                 taken_at: jiff::Timestamp::now(),
                 reason: taken.reason,
-                detections: roi::read(buffer),
+                meta: FrameMeta {
+                    detections: roi::read(buffer),
+                    ..FrameMeta::default()
+                },
+                matches: Vec::new(),
             },
             info,
             frame: None,
-            ticket: Arc::new(taken.ticket),
         }
     }
 }
 
-impl Job {
+impl Capture {
     fn unreadable(&self, error: SnapshotError) -> RenderError {
         RenderError::Snapshot {
             stream: self.facts.stream,
@@ -449,5 +469,5 @@ struct Taken {
     frame: u64,
     reason: Reason,
     pts: Option<gst::ClockTime>,
-    ticket: Ticket,
+    hold: Option<Hold>,
 }

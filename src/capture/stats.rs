@@ -6,9 +6,11 @@
 //!
 //! No locks: the streaming thread counts what it decides, workers count what they settle, and the
 //! rest follows. A frame counts as selected before it can be settled, and a reader looks at the
-//! settled ones first, so `pending` is never negative and the sum holds at every moment.
+//! settled ones first, so `pending` is never negative and the sum holds at every moment. A frame
+//! that is held (for a pre-roll, or as an object's best so far) is pending too; let go of, it was
+//! not selected.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,7 @@ pub enum Fate {
 pub struct StreamStats {
     not_selected: AtomicU64,
     selected: AtomicU64,
+    let_go: AtomicU64,
     captured: AtomicU64,
     failed: AtomicU64,
     dropped_overflow: AtomicU64,
@@ -91,7 +94,7 @@ impl StreamStats {
         self.not_selected.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn settle(&self, fate: Fate) {
+    fn settle(&self, fate: Fate, frames: u64) {
         let counter = match fate {
             Fate::Captured => &self.captured,
             Fate::Failed => &self.failed,
@@ -99,7 +102,7 @@ impl StreamStats {
             Fate::DroppedFlush => &self.dropped_flush,
             Fate::DroppedTimeout => &self.dropped_timeout,
         };
-        counter.fetch_add(1, Ordering::Release);
+        counter.fetch_add(frames, Ordering::Release);
     }
 
     pub fn counts(&self) -> Counts {
@@ -109,8 +112,9 @@ impl StreamStats {
         let dropped_overflow = self.dropped_overflow.load(Ordering::Acquire);
         let dropped_flush = self.dropped_flush.load(Ordering::Acquire);
         let dropped_timeout = self.dropped_timeout.load(Ordering::Acquire);
-        let selected = self.selected.load(Ordering::Acquire);
-        let not_selected = self.not_selected.load(Ordering::Relaxed);
+        let let_go = self.let_go.load(Ordering::Acquire);
+        let selected = self.selected.load(Ordering::Acquire) - let_go;
+        let not_selected = self.not_selected.load(Ordering::Relaxed) + let_go;
         let dropped = dropped_overflow + dropped_flush + dropped_timeout;
         Counts {
             seen: not_selected + selected,
@@ -127,34 +131,84 @@ impl StreamStats {
     }
 }
 
-/// One selected frame, from the decision to its end. Settled exactly once: by the first who says
-/// so, and as failed if it is let go without a word.
+/// One frame that is selected, or kept in case it will be. Dropped, it was not selected after all.
 #[derive(Debug)]
-pub struct Ticket {
-    stream: Arc<StreamStats>,
-    settled: AtomicBool,
+pub struct Hold {
+    /// Taken out when the frame gets its ticket.
+    stream: Option<Arc<StreamStats>>,
 }
 
-impl Ticket {
+impl Hold {
     pub fn new(stream: &Arc<StreamStats>) -> Self {
         stream.selected.fetch_add(1, Ordering::Release);
         Self {
-            stream: stream.clone(),
-            settled: AtomicBool::new(false),
+            stream: Some(stream.clone()),
         }
     }
 
-    /// Whether this call decided the fate.
-    pub fn settle(&self, fate: Fate) -> bool {
-        let first = !self.settled.swap(true, Ordering::AcqRel);
-        if first {
-            self.stream.settle(fate);
+    /// The frame could not be taken.
+    pub fn fail(self) {
+        drop(Ticket::new([self]));
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(stream) = &self.stream {
+            stream.let_go.fetch_add(1, Ordering::Release);
         }
-        first
+    }
+}
+
+/// Selected frames of one stream that go together, from the decision to their end. Each is settled
+/// exactly once: by the first who says so, and as failed if it is let go without a word.
+#[derive(Debug)]
+pub struct Ticket {
+    stream: Option<Arc<StreamStats>>,
+    /// Frames that are not settled.
+    left: AtomicU64,
+}
+
+impl Ticket {
+    pub fn new(holds: impl IntoIterator<Item = Hold>) -> Self {
+        let mut stream = None;
+        let mut left = 0;
+        for mut hold in holds {
+            stream = hold.stream.take();
+            left += 1;
+        }
+        Self {
+            stream,
+            left: AtomicU64::new(left),
+        }
+    }
+
+    fn count(&self, fate: Fate, frames: u64) {
+        if let Some(stream) = self.stream.as_ref().filter(|_| frames > 0) {
+            stream.settle(fate, frames);
+        }
+    }
+
+    /// Settles all frames that are not settled. Returns how many this call decided.
+    pub fn settle(&self, fate: Fate) -> u64 {
+        let frames = self.left.swap(0, Ordering::AcqRel);
+        self.count(fate, frames);
+        frames
+    }
+
+    /// Settles one frame. Returns false if none was left.
+    pub fn settle_one(&self, fate: Fate) -> bool {
+        let less = |left: u64| left.checked_sub(1);
+        let settled = self
+            .left
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, less)
+            .is_ok();
+        self.count(fate, u64::from(settled));
+        settled
     }
 
     pub fn is_settled(&self) -> bool {
-        self.settled.load(Ordering::Acquire)
+        self.left.load(Ordering::Acquire) == 0
     }
 }
 
@@ -341,10 +395,15 @@ mod tests {
             let stream = stream.clone();
             move || {
                 for n in 0..20_000 {
-                    match n % 3 {
+                    match n % 4 {
                         0 => stream.count_not_selected(),
-                        1 => drop(Ticket::new(&stream)),
-                        _ => assert!(Ticket::new(&stream).settle(Fate::Captured)),
+                        1 => drop(Ticket::new([Hold::new(&stream)])),
+                        2 => drop(Hold::new(&stream)),
+                        _ => {
+                            let pair = Ticket::new([Hold::new(&stream), Hold::new(&stream)]);
+                            assert!(pair.settle_one(Fate::Captured));
+                            assert_eq!(pair.settle(Fate::DroppedFlush), 1);
+                        }
                     }
                 }
             }
@@ -359,16 +418,18 @@ mod tests {
         }
         settler.join().unwrap();
         let c = stats.total();
-        assert_eq!((c.seen, c.pending), (20_000, 0));
-        assert_eq!((c.captured, c.failed), (6_666, 6_667));
+        assert_eq!((c.seen, c.pending), (25_000, 0));
+        assert_eq!((c.captured, c.failed, c.dropped), (5_000, 5_000, 5_000));
+        assert_eq!(c.not_selected, 10_000);
     }
 
     #[test]
     fn a_fate_is_decided_once() {
         let stats = Stats::default();
-        let ticket = Ticket::new(&stats.stream(3));
-        assert!(ticket.settle(Fate::DroppedTimeout));
-        assert!(!ticket.settle(Fate::Captured));
+        let ticket = Ticket::new([Hold::new(&stats.stream(3))]);
+        assert_eq!(ticket.settle(Fate::DroppedTimeout), 1);
+        assert_eq!(ticket.settle(Fate::Captured), 0);
+        assert!(!ticket.settle_one(Fate::Captured));
         drop(ticket);
         let snapshot = stats.snapshot();
         assert_eq!(snapshot.streams[0].stream, 3);

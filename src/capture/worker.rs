@@ -247,6 +247,14 @@ impl<P: Process> Worker<P> {
         self.shared.state().uncommitted()
     }
 
+    /// Takes a job whatever the room: for frames that were held already, so that handing them over
+    /// needs no more memory.
+    pub fn submit_held(&self, job: P::Job) {
+        let ticket = self.shared.process.ticket(&job).clone();
+        self.shared.state().push(ticket, job);
+        self.shared.work.notify_one();
+    }
+
     /// Takes the job if there is room, and gives it back if not. Never blocks.
     pub fn submit(&self, job: P::Job) -> Result<(), P::Job> {
         let ticket = self.shared.process.ticket(&job).clone();
@@ -279,8 +287,8 @@ impl<P: Process> Worker<P> {
         dropped
     }
 
-    /// Gives up what is not committed. Returns how many captures are lost by it.
-    pub fn abandon(&self) -> usize {
+    /// Gives up what is not committed. Returns how many frames are lost by it.
+    pub fn abandon(&self) -> u64 {
         let (waiting, tickets) = {
             let mut state = self.shared.state();
             let mut tickets: Vec<_> = state.committing.iter().cloned().collect();
@@ -298,8 +306,8 @@ impl<P: Process> Worker<P> {
         };
         let lost = tickets
             .iter()
-            .filter(|ticket| ticket.settle(Fate::DroppedTimeout))
-            .count();
+            .map(|ticket| ticket.settle(Fate::DroppedTimeout))
+            .sum();
         drop(waiting);
         self.shared.work.notify_all();
         self.shared.gate.wake();
@@ -352,7 +360,7 @@ impl<P: Process> Drop for Worker<P> {
 mod tests {
     use std::sync::mpsc;
 
-    use super::super::stats::Stats;
+    use super::super::stats::{Hold, Stats};
     use super::*;
 
     struct Numbers {
@@ -386,7 +394,7 @@ mod tests {
 
         fn commit(&self, job: Job, done: Option<u64>) {
             let fate = done.map_or(Fate::Failed, |_| Fate::Captured);
-            if job.ticket.settle(fate) {
+            if job.ticket.settle_one(fate) {
                 let _ = self.out.lock().unwrap().send((job.number, done.is_some()));
             }
         }
@@ -423,7 +431,7 @@ mod tests {
         fn job(&self, number: u64) -> Job {
             Job {
                 number,
-                ticket: Arc::new(Ticket::new(&self.stats.stream(0))),
+                ticket: Arc::new(Ticket::new([Hold::new(&self.stats.stream(0))])),
             }
         }
 

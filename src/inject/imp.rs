@@ -430,7 +430,7 @@ impl ObjectImpl for DsFrameInject {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        properties::set(&mut lock(&self.settings), pspec.name(), value);
+        properties::store(&mut lock(&self.settings), pspec.name(), value);
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {

@@ -98,6 +98,7 @@ pub struct Entry<'a> {
 impl<'a> From<Entry<'a>> for Line<'a> {
     fn from(entry: Entry<'a>) -> Self {
         let facts = entry.facts;
+        let detections = &facts.meta.detections;
         Self {
             version: VERSION,
             run: entry.run,
@@ -110,9 +111,9 @@ impl<'a> From<Entry<'a>> for Line<'a> {
             file: entry.file.map(|path| path.to_string_lossy().into_owned()),
             shape: entry.shape,
             statistics: entry.statistics.map(Statistics::from),
-            objects_detected: facts.detections.len(),
-            object_classes: facts.detections.iter().map(|d| d.label.as_str()).collect(),
-            objects: facts.detections.iter().map(Object::from).collect(),
+            objects_detected: detections.len(),
+            object_classes: detections.iter().map(|d| d.label.as_str()).collect(),
+            objects: detections.iter().map(Object::from).collect(),
         }
     }
 }

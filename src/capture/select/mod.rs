@@ -8,41 +8,74 @@ mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::meta::Detection;
+
 pub use rules::{Rules, StreamList, Trigger};
 
 /// A step back of stream time by more than this starts the timers anew; less is reordering.
 const STEP_BACK: u64 = 1_000_000_000;
 
 /// What the decision about one frame is made from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FrameFacts {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FrameFacts<'a> {
     pub stream: u32,
+    /// Of the frame, within its stream.
+    pub frame: u64,
     /// Stream time in ns.
     pub time: u64,
     /// A GAP or CORRUPTED buffer: nobody wants this picture unless asked for by hand.
     pub damaged: bool,
+    /// Width and height in pixels of the picture that the boxes are on.
+    pub size: (u32, u32),
+    pub detections: &'a [Detection],
 }
 
 /// Why a frame was captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     Interval,
+    Metadata,
     Manual,
+    /// Came before one that was captured.
+    Pre,
+    /// Came after one that was captured.
+    Post,
+    /// The best of an object.
+    Best,
 }
 
 impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Interval => "interval",
+            Self::Metadata => "metadata",
             Self::Manual => "manual",
+            Self::Pre => "pre",
+            Self::Post => "post",
+            Self::Best => "best",
         }
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     Skip,
-    Take(Reason),
+    /// May be wanted later: to be given to [`Selector::hold`].
+    Hold,
+    /// To be captured, after what [`Selector::pre_roll`] gives. `matches` are the places in the
+    /// frame's list of the detections that pass the filter, whatever the reason.
+    Take {
+        reason: Reason,
+        matches: Vec<usize>,
+    },
+}
+
+/// A frame that was held and is to be captured, with the detections that it is the best of.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Best<H> {
+    pub stream: u32,
+    pub frame: H,
+    pub matches: Vec<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -56,23 +89,25 @@ struct StreamState {
     requested: bool,
 }
 
-/// Decides frame by frame, in the order of the buffers.
+/// Decides frame by frame, in the order of the buffers. `H` is what holds a frame.
 #[derive(Debug)]
-pub struct Selector {
+pub struct Selector<H> {
     rules: Rules,
     streams: BTreeMap<u32, StreamState>,
     /// `-1` was asked for: every stream, as soon as the next buffer tells which there are.
     all_requested: bool,
     taken: u64,
+    held: std::marker::PhantomData<H>,
 }
 
-impl Selector {
+impl<H> Selector<H> {
     pub fn new(rules: Rules) -> Self {
         Self {
             rules,
             streams: BTreeMap::new(),
             all_requested: false,
             taken: 0,
+            held: std::marker::PhantomData,
         }
     }
 
@@ -103,7 +138,7 @@ impl Selector {
         self.rules.max_captures != 0 && self.taken >= self.rules.max_captures
     }
 
-    /// Timestamps start anew (a flush).
+    /// Timestamps start anew (a flush). What is held is let go.
     pub fn restart_timers(&mut self) {
         for state in self.streams.values_mut() {
             state.due = None;
@@ -111,7 +146,7 @@ impl Selector {
         }
     }
 
-    pub fn decide(&mut self, facts: &FrameFacts) -> Decision {
+    pub fn decide(&mut self, facts: &FrameFacts<'_>) -> Decision {
         let exhausted = self.is_exhausted();
         let state = self.streams.entry(facts.stream).or_default();
         if state
@@ -133,12 +168,46 @@ impl Selector {
             return Decision::Skip;
         };
         self.taken += 1;
-        Decision::Take(reason)
+        Decision::Take {
+            reason,
+            matches: Vec::new(),
+        }
+    }
+
+    /// Whether decisions need the detections of every frame.
+    pub fn needs_detections(&self) -> bool {
+        false
+    }
+
+    /// Takes the frame that [`Self::decide`] just said [`Decision::Hold`] to. `bytes` are those of
+    /// its pixels.
+    pub fn hold(&mut self, _stream: u32, _frame: H, _bytes: u64) {}
+
+    /// The frames to capture before the one that is taken now, oldest first.
+    pub fn pre_roll(&mut self, _stream: u32) -> Vec<H> {
+        Vec::new()
+    }
+
+    /// Frames that were held and are decided now.
+    pub fn ready(&mut self) -> Vec<Best<H>> {
+        Vec::new()
+    }
+
+    /// A stream is over: what is held of it is decided. It may come back.
+    pub fn end_stream(&mut self, _stream: u32) {}
+
+    /// All streams are over.
+    pub fn end(&mut self) {}
+
+    /// Whether `roll-max-bytes` was too little for what the other properties ask for, since this
+    /// was asked last.
+    pub fn take_shortened(&mut self) -> bool {
+        false
     }
 }
 
 impl StreamState {
-    fn is_hit(&mut self, rules: &Rules, facts: &FrameFacts) -> bool {
+    fn is_hit(&mut self, rules: &Rules, facts: &FrameFacts<'_>) -> bool {
         match rules.trigger {
             Trigger::Manual => false,
             Trigger::Every(frames) => {

@@ -32,7 +32,7 @@ pub struct Rules {
 
 impl Rules {
     /// Whether stream and time of a frame are wanted at all.
-    pub fn covers(&self, facts: &FrameFacts) -> bool {
+    pub fn covers(&self, facts: &FrameFacts<'_>) -> bool {
         self.streams.contains(facts.stream)
             && self.start.is_none_or(|start| facts.time >= start)
             && self.stop.is_none_or(|stop| facts.time < stop)

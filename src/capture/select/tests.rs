@@ -28,16 +28,29 @@ fn every_time(ns: u64) -> Trigger {
     Trigger::EveryTime(NonZeroU64::new(ns).unwrap())
 }
 
-fn frame(stream: u32, time: u64) -> FrameFacts {
+fn frame(stream: u32, time: u64) -> FrameFacts<'static> {
     FrameFacts {
         stream,
+        frame: 0,
         time,
         damaged: false,
+        size: (1920, 1080),
+        detections: &[],
+    }
+}
+
+fn take(reason: Reason) -> Decision {
+    Decision::Take {
+        reason,
+        matches: Vec::new(),
     }
 }
 
 /// The positions of the frames that are taken.
-fn taken(selector: &mut Selector, frames: impl IntoIterator<Item = FrameFacts>) -> Vec<usize> {
+fn taken(
+    selector: &mut Selector<()>,
+    frames: impl IntoIterator<Item = FrameFacts<'static>>,
+) -> Vec<usize> {
     frames
         .into_iter()
         .enumerate()
@@ -48,7 +61,7 @@ fn taken(selector: &mut Selector, frames: impl IntoIterator<Item = FrameFacts>) 
 
 #[test]
 fn every_nth_frame_of_each_stream_the_first_included() {
-    let mut selector = Selector::new(rules(every(3)));
+    let mut selector = Selector::<()>::new(rules(every(3)));
     // Two streams, one frame each in turn.
     let frames = (0..14).map(|n| frame(n % 2, u64::from(n) * MS));
     assert_eq!(taken(&mut selector, frames), [0, 1, 6, 7, 12, 13]);
@@ -56,7 +69,7 @@ fn every_nth_frame_of_each_stream_the_first_included() {
 
 #[test]
 fn one_frame_per_time_keeps_its_grid() {
-    let mut selector = Selector::new(rules(every_time(100 * MS)));
+    let mut selector = Selector::<()>::new(rules(every_time(100 * MS)));
     let times = [5, 45, 85, 125, 165, 205, 245, 285, 325, 900, 940, 1010];
     let frames = times.map(|ms| frame(0, ms * MS));
     // Due at 5, 105, 205, 305, then late at 900 (due 805 and before), then 905 and 1005.
@@ -65,7 +78,7 @@ fn one_frame_per_time_keeps_its_grid() {
 
 #[test]
 fn a_step_back_restarts_the_timer_and_reordering_does_not() {
-    let mut selector = Selector::new(rules(every_time(1000 * MS)));
+    let mut selector = Selector::<()>::new(rules(every_time(1000 * MS)));
     let times = [10_000, 10_040, 10_020, 11_000, 500, 540, 1500];
     assert_eq!(
         taken(&mut selector, times.map(|ms| frame(0, ms * MS))),
@@ -81,23 +94,20 @@ fn a_window_counts_from_its_first_frame() {
     rules.start = Some(3 * MS);
     rules.stop = Some(8 * MS);
     let frames = (0..12).map(|n| frame(0, n * MS));
-    assert_eq!(taken(&mut Selector::new(rules), frames), [3, 5, 7]);
+    assert_eq!(taken(&mut Selector::<()>::new(rules), frames), [3, 5, 7]);
 }
 
 #[test]
 fn damaged_frames_are_not_counted_but_can_be_asked_for() {
-    let mut selector = Selector::new(rules(every(2)));
+    let mut selector = Selector::<()>::new(rules(every(2)));
     let damaged = FrameFacts {
         damaged: true,
         ..frame(0, 0)
     };
     assert_eq!(selector.decide(&damaged), Decision::Skip);
-    assert_eq!(
-        selector.decide(&frame(0, 0)),
-        Decision::Take(Reason::Interval)
-    );
+    assert_eq!(selector.decide(&frame(0, 0)), take(Reason::Interval));
     selector.request(Some(0));
-    assert_eq!(selector.decide(&damaged), Decision::Take(Reason::Manual));
+    assert_eq!(selector.decide(&damaged), take(Reason::Manual));
 }
 
 #[test]
@@ -105,20 +115,17 @@ fn a_request_takes_one_frame_and_ignores_windows_and_stream_lists() {
     let mut rules = rules(Trigger::Manual);
     rules.start = Some(u64::MAX);
     rules.streams = StreamList::parse("7").unwrap();
-    let mut selector = Selector::new(rules);
+    let mut selector = Selector::<()>::new(rules);
     assert_eq!(selector.decide(&frame(3, 0)), Decision::Skip);
     selector.request(Some(3));
     assert_eq!(selector.decide(&frame(2, 0)), Decision::Skip);
-    assert_eq!(
-        selector.decide(&frame(3, 0)),
-        Decision::Take(Reason::Manual)
-    );
+    assert_eq!(selector.decide(&frame(3, 0)), take(Reason::Manual));
     assert_eq!(selector.decide(&frame(3, 0)), Decision::Skip);
 }
 
 #[test]
 fn a_request_for_all_is_one_frame_of_each_stream_there_is() {
-    let mut selector = Selector::new(rules(Trigger::Manual));
+    let mut selector = Selector::<()>::new(rules(Trigger::Manual));
     selector.decide(&frame(0, 0));
     selector.request(None);
     selector.begin([1, 2]);
@@ -130,7 +137,7 @@ fn a_request_for_all_is_one_frame_of_each_stream_there_is() {
 fn max_captures_counts_all_streams_and_all_reasons() {
     let mut rules = rules(every(1));
     rules.max_captures = 3;
-    let mut selector = Selector::new(rules);
+    let mut selector = Selector::<()>::new(rules);
     selector.request(Some(1));
     let frames = (0..8).map(|n| frame(n % 2, 0));
     assert_eq!(taken(&mut selector, frames), [0, 1, 2]);
@@ -160,16 +167,15 @@ proptest! {
     ) {
         let trigger = if by_time { every_time(interval * 100 * MS) } else { every(interval) };
         let facts = |(stream, ms, damaged): &(u32, u64, bool)| FrameFacts {
-            stream: *stream,
-            time: ms * MS,
             damaged: *damaged,
+            ..frame(*stream, ms * MS)
         };
-        let mut together = Selector::new(rules(trigger));
-        let mut alone: BTreeMap<u32, Selector> = BTreeMap::new();
+        let mut together = Selector::<()>::new(rules(trigger));
+        let mut alone: BTreeMap<u32, Selector<()>> = BTreeMap::new();
         for frame in frames.iter().map(facts) {
             let single = alone
                 .entry(frame.stream)
-                .or_insert_with(|| Selector::new(rules(trigger)));
+                .or_insert_with(|| Selector::<()>::new(rules(trigger)));
             prop_assert_eq!(together.decide(&frame), single.decide(&frame));
         }
     }
@@ -180,7 +186,7 @@ proptest! {
         steps in prop::collection::vec(1u64..400, 1..200),
         interval in 1u64..1000,
     ) {
-        let mut selector = Selector::new(rules(every_time(interval * MS)));
+        let mut selector = Selector::<()>::new(rules(every_time(interval * MS)));
         let mut time = 0;
         let mut cells = BTreeSet::new();
         for step in steps {
