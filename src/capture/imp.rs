@@ -23,9 +23,10 @@ use super::CAT;
 use super::config::{Config, Settings};
 use super::deliver::message::Outlet;
 use super::enums::Overflow;
+use super::nvevent;
 use super::process::Job;
 use super::properties;
-use super::run::Run;
+use super::run::{Rendered, Run};
 use super::stats::{Fate, Stats};
 
 /// Lock order: `unlocks`, then that of the gate; of the others none is held while another is taken.
@@ -69,6 +70,7 @@ impl DsFrameCapture {
             return;
         };
         self.gate.set_flushing(false);
+        self.submit_held(&run, run.end_streams(None));
         let timeout = run.config.drain_timeout;
         let done = run
             .gate
@@ -162,6 +164,31 @@ impl DsFrameCapture {
                 );
             }
             return Ok(());
+        }
+    }
+
+    /// Submits what was held, whatever the room, and says what is new.
+    fn submit_held(&self, run: &Run, rendered: Rendered) {
+        for job in rendered.jobs {
+            run.worker.submit_held(job);
+        }
+        self.say(run, &rendered.news);
+    }
+
+    fn say(&self, run: &Run, news: &[Fault]) {
+        for fault in news {
+            run.worker.process().outlet.warn(fault);
+        }
+    }
+
+    /// What muxers tell about their streams.
+    fn stream_event(&self, run: &Run, event: &gst::EventRef) {
+        if !nvevent::ends_stream(event) {
+            return;
+        }
+        match nvevent::pad_index(event) {
+            Some(pad_index) => self.submit_held(run, run.end_streams(Some(pad_index))),
+            None => gst::warning!(CAT, imp = self, "no source-id in {event:?}"),
         }
     }
 
@@ -377,6 +404,7 @@ impl BaseSinkImpl for DsFrameCapture {
             match event.view() {
                 gst::EventView::Segment(segment) => run.set_segment(segment.segment()),
                 gst::EventView::FlushStop(_) => run.flush(),
+                gst::EventView::Other(_) => self.stream_event(&run, &event),
                 gst::EventView::CustomDownstream(_) | gst::EventView::CustomDownstreamOob(_) => {
                     if let Some(request) =
                         event.structure().filter(|s| s.name() == "dsframe-capture")
@@ -414,6 +442,7 @@ impl BaseSinkImpl for DsFrameCapture {
             return Err(gst::FlowError::Error);
         }
         let rendered = run.render(buffer, || self.running_time());
+        self.say(&run, &rendered.news);
         let mut outcome = Ok(());
         for job in rendered.jobs {
             if outcome.is_err() {
@@ -445,6 +474,17 @@ impl WaitEvent for DsFrameCapture {
         let Some(run) = self.run().filter(|_| event.type_() == gst::EventType::Eos) else {
             return Ok(gst::FlowSuccess::Ok);
         };
+        let rendered = run.end_streams(None);
+        self.say(&run, &rendered.news);
+        let mut outcome = Ok(());
+        for job in rendered.jobs {
+            match outcome {
+                Ok(()) => outcome = self.submit(&run, job),
+                // What is held is not to be lost to a pause.
+                Err(_) => run.worker.submit_held(job),
+            }
+        }
+        outcome?;
         let deadline = Instant::now() + run.config.drain_timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

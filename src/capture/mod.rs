@@ -11,12 +11,14 @@ pub mod deliver;
 pub mod enums;
 mod imp;
 pub mod name;
+pub mod nvevent;
 pub mod process;
 mod properties;
 mod run;
 pub mod select;
 pub mod snapshot;
 pub mod stats;
+mod streaming;
 pub mod worker;
 
 /**

@@ -153,6 +153,13 @@ impl Snapshots {
         Ok(frame)
     }
 
+    /// Where the part of a picture begins that a crop meta shows: x and y.
+    pub fn corner(info: &VideoInfo, rect: (u32, u32, u32, u32)) -> (usize, usize) {
+        let size = (info.width() as usize, info.height() as usize);
+        let (x, y, ..) = crop_within(info.format(), size, rect);
+        (x, y)
+    }
+
     fn card(&mut self, gpu: Gpu) -> Result<&Card, CudaError> {
         let found = self.cards.iter().position(|card| card.pool.gpu() == gpu);
         let index = match found {

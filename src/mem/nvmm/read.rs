@@ -179,6 +179,19 @@ impl<'a> Surfaces<'a> {
 
     /// One of the filled surfaces. Another one of the batch may be sound when this is not.
     pub fn surface(&self, index: usize) -> Result<Surface<'_>, NvmmError> {
+        let params = self.params(index)?;
+        self.checked(&params)
+            .map_err(|fault| NvmmError::Surface { index, fault })
+    }
+
+    /// Width and height of one of the filled surfaces, without a look at its pixels.
+    pub fn size(&self, index: usize) -> Option<(u32, u32)> {
+        let params = self.params(index).ok()?;
+        let sound = |side: u32| (1..=MAX_SIDE).contains(&side);
+        (sound(params.width) && sound(params.height)).then_some((params.width, params.height))
+    }
+
+    fn params(&self, index: usize) -> Result<ParamsHead, NvmmError> {
         if index >= self.len() {
             return Err(NvmmError::Index {
                 index,
@@ -189,9 +202,7 @@ impl<'a> Surfaces<'a> {
         let params = list.wrapping_add(index * self.generation.params_size());
         // SAFETY: the list is not null and has at least `index + 1` elements of this stride, if
         // its maker keeps to the layout that the size of the header tells.
-        let params = unsafe { read_unaligned(params.cast::<ParamsHead>()) };
-        self.checked(&params)
-            .map_err(|fault| NvmmError::Surface { index, fault })
+        Ok(unsafe { read_unaligned(params.cast::<ParamsHead>()) })
     }
 
     fn checked(&self, params: &ParamsHead) -> Result<Surface<'_>, SurfaceFault> {
