@@ -2,6 +2,7 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use crate::frame::caps;
 use crate::gate::{Gate, Wait};
 use crate::mem::nvmm;
 use crate::mem::sys::base_sink::{
-    WaitEvent, override_wait_event, parent_wait_event, wait_unlocked,
+    WaitEvent, override_wait_event, parent_wait_event, set_needs_preroll, wait_unlocked,
 };
 
 use super::CAT;
@@ -40,6 +41,10 @@ pub struct DsFrameCapture {
     gate: Arc<Gate>,
     /// A flush and a state change may each have called `unlock()`.
     unlocks: Mutex<u32>,
+    /// No buffer came since READY, and the state is PAUSED.
+    is_first: AtomicBool,
+    /// The first buffer is let through in PAUSED; the next one is to wait.
+    passes_preroll: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -340,6 +345,9 @@ impl ElementImpl for DsFrameCapture {
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         // Not in start() and stop(): those run between NULL and READY, and a property set in
         // READY is to have its effect.
+        self.passes_preroll.store(false, Ordering::Release);
+        let begins = transition == gst::StateChange::ReadyToPaused;
+        self.is_first.store(begins, Ordering::Release);
         if transition == gst::StateChange::ReadyToPaused {
             self.start_run().map_err(|error| {
                 error.post_error(self.obj().upcast_ref());
@@ -415,7 +423,12 @@ impl BaseSinkImpl for DsFrameCapture {
                 _ => (),
             }
         }
-        self.parent_event(event)
+        let is_segment = event.type_() == gst::EventType::Segment;
+        let handled = self.parent_event(event);
+        if is_segment {
+            self.pass_preroll();
+        }
+        handled
     }
 
     fn unlock(&self) -> Result<(), gst::ErrorMessage> {
@@ -435,6 +448,36 @@ impl BaseSinkImpl for DsFrameCapture {
     }
 
     fn render(&self, buffer: &gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let flow = self.render_buffer(buffer);
+        self.stop_passing();
+        flow
+    }
+}
+
+impl DsFrameCapture {
+    /// Behind a `tee` and without a queue, a sink that keeps its first buffer until PLAYING keeps
+    /// it from the other branches too, and if one of those waits for it before it goes to PLAYING,
+    /// nothing ever moves. Who has nothing to show in PAUSED need not keep it: one buffer passes.
+    ///
+    /// With the preroll lock held, before that buffer.
+    fn pass_preroll(&self) {
+        let sink = self.obj();
+        let wanted = !sink.is_async() && !sink.is_sync();
+        if self.is_first.swap(false, Ordering::AcqRel) && wanted {
+            set_needs_preroll(self, false);
+            self.passes_preroll.store(true, Ordering::Release);
+        }
+    }
+
+    /// With the preroll lock held: whatever comes next waits for PLAYING.
+    fn stop_passing(&self) {
+        // Unless the state has changed meanwhile, and with it what is to wait.
+        if self.passes_preroll.swap(false, Ordering::AcqRel) {
+            set_needs_preroll(self, true);
+        }
+    }
+
+    fn render_buffer(&self, buffer: &gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         let Some(run) = self.run() else {
             return Err(gst::FlowError::Flushing);
         };
@@ -470,6 +513,7 @@ impl BaseSinkImpl for DsFrameCapture {
 
 impl WaitEvent for DsFrameCapture {
     fn wait_event(&self, event: &gst::Event) -> Result<gst::FlowSuccess, gst::FlowError> {
+        self.stop_passing();
         parent_wait_event(self, event)?;
         let Some(run) = self.run().filter(|_| event.type_() == gst::EventType::Eos) else {
             return Ok(gst::FlowSuccess::Ok);

@@ -99,6 +99,21 @@ pub fn wait_unlocked<T: WaitEvent, R>(
     Ok(result)
 }
 
+/// Whether the next buffer or event waits for PLAYING before it is rendered. To be set with the
+/// preroll lock held, which `render()` and `event()` of a serialized event are called with.
+pub fn set_needs_preroll<T: WaitEvent>(imp: &T, needs: bool) {
+    let sink = imp.obj();
+    let sink: &gst_base::BaseSink = sink.upcast_ref();
+    let sink: *mut GstBaseSink = sink.as_ptr();
+    let needs = if needs {
+        glib::ffi::GTRUE
+    } else {
+        glib::ffi::GFALSE
+    };
+    // SAFETY: a field of a valid instance that the preroll lock protects, which the caller holds.
+    unsafe { (*sink).need_preroll = needs };
+}
+
 unsafe extern "C" fn trampoline<T: WaitEvent>(
     sink: *mut GstBaseSink,
     event: *mut gst::ffi::GstEvent,
