@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 //! The metadata structs of DeepStream. Written down from measured sizes and offsets; the assertions
-//! at the end hold them, and `tests/metadata.rs` compares them with `tests/abi/deepstream-abi.json`.
+//! at the end hold them, and `tests/metadata` compares them with `tests/abi/deepstream-abi.json`.
 //!
 //! Up to its tail a frame is the same in all generations, and so is an object up to its rectangle:
 //! these parts have structs of their own. Pointers are plain numbers here; `mem::nvds` checks them
