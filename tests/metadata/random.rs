@@ -54,7 +54,7 @@ fn pointer(known: &[(u64, &str)], random: u64) -> u64 {
         0 => 0,
         1 => random % 0x1_0000,
         2 => random | 1 << 63,
-        3 => known[random as usize % known.len()].0 | 1 + (random >> 32) % 7,
+        3 => known[random as usize % known.len()].0 | (1 + (random >> 32) % 7),
         // Any struct of the batch.
         _ => known[(random >> 3) as usize % known.len()].0,
     }

@@ -250,7 +250,7 @@ fn ten_thousand_objects() {
         .map(|i| ObjectSpec {
             label: format!("{i}").into(),
             object_id: i,
-            parent: (i > 0).then(|| i as usize / 2),
+            parent: (i > 0).then_some(i as usize / 2),
             ..ObjectSpec::default()
         })
         .collect();
@@ -457,10 +457,10 @@ fn regions_of_the_buffer_that_a_frame_came_in() {
         );
     }
     // The batches have let go of it.
-    assert_eq!(unsafe_refcount(&wrapped), 1);
+    assert_eq!(references(&wrapped), 1);
 }
 
-fn unsafe_refcount(buffer: &gst::Buffer) -> i32 {
+fn references(buffer: &gst::Buffer) -> i32 {
     // SAFETY: a valid buffer, whose references nobody else changes now.
     unsafe { (*buffer.as_ptr()).mini_object.refcount }
 }
@@ -513,6 +513,12 @@ fn objects_of_chosen_frames() {
     assert!(got.frames[0].detections.is_empty());
     let got = reader.read_objects(&buffer, &[0], |_| None);
     assert_eq!(labels(&got.frames[0].detections), ["region"]);
+}
+
+#[test]
+fn readers_go_from_thread_to_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<MetaReader>();
 }
 
 #[test]

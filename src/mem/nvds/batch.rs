@@ -11,8 +11,7 @@ use std::marker::PhantomData;
 use std::mem::{offset_of, size_of};
 use std::ptr::with_exposed_provenance_mut;
 
-use glib::ffi::{GRecMutex, g_rec_mutex_lock, g_rec_mutex_unlock};
-use gst::glib;
+use gst::glib::ffi::{GRecMutex, g_rec_mutex_lock, g_rec_mutex_unlock};
 
 use super::MAX_FRAMES;
 use super::element::{Elements, Frame, Tools};

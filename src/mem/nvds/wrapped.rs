@@ -23,12 +23,12 @@ pub(super) fn buffer(_: Memory<'_>, at: Address) -> Option<gst::Buffer> {
     let object: *mut GstMiniObject = with_exposed_provenance_mut(at.0);
     // SAFETY: the type of the user meta says that there is an object of GStreamer, which a frame
     // of a locked batch keeps alive.
-    let type_ = unsafe { (&raw const (*object).type_).read() };
+    let type_ = unsafe { (*object).type_ };
     if type_ != gst::Buffer::static_type().into_glib() {
         return None;
     }
     // SAFETY: as above.
-    if unsafe { (&raw const (*object).refcount).read() } < 1 {
+    if unsafe { (*object).refcount } < 1 {
         return None;
     }
     // SAFETY: a buffer that is alive, by its type and its references.
