@@ -126,6 +126,7 @@ fn what_is_set_is_what_is_read() {
                 glib::Type::U64 => 5u64.to_value(),
                 glib::Type::I64 => 6i64.to_value(),
                 glib::Type::I32 => 7i32.to_value(),
+                glib::Type::F32 => 0.5f32.to_value(),
                 kind => {
                     let class = glib::EnumClass::with_type(kind).unwrap();
                     let last = class.values().last().unwrap().value();
@@ -148,8 +149,13 @@ fn what_is_set_is_what_is_read() {
 #[test]
 fn enumerations_are_stable() {
     let want = "\
+        dsframecapture::annotate none=0 boxes=1 both=2 true=3
+        dsframecapture::crop none=0 objects=1
+        dsframecapture::dedupe none=0 track=1 best=2
+        dsframecapture::labels none=0 kitti=1 kitti-tao=2 yolo=3 coco=4 mot=5
+        dsframecapture::unknown-confidence accept=0 reject=1
         dsframecapture::encoding auto=0 jpg=1 png=2 npy=3 raw=4
-        dsframecapture::mode auto=0 interval=1 manual=5
+        dsframecapture::mode auto=0 interval=1 metadata=2 either=3 both=4 manual=5
         dsframecapture::on-error continue=0 fail=1
         dsframecapture::on-exists suffix=0 continue=1 overwrite=2 fail=3
         dsframecapture::overflow auto=0 block=1 drop-oldest=2 drop-newest=3

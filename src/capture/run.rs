@@ -85,6 +85,19 @@ pub struct Rendered {
     pub error: Option<RenderError>,
 }
 
+impl Rendered {
+    pub fn say(&mut self, text: String) {
+        self.news
+            .push(Fault::stream(gst::StreamError::Failed, text));
+    }
+
+    pub fn add_news(&mut self, text: Option<String>) {
+        if let Some(text) = text {
+            self.say(text);
+        }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,8 +14,7 @@ use crate::fault::Fault;
 use crate::frame::caps::Memory;
 use crate::mem::cuda::{CardViewMut, Gpu, Stream};
 use crate::mem::nvmm::{NvmmError, Pixels, Surface, Surfaces};
-use crate::meta::reader::{MetaReader, Source};
-use crate::meta::{Detection, FrameMeta};
+use crate::meta::{Detection, FrameMeta, MetaReader, Source};
 
 use super::CAT;
 use super::config::Config;
@@ -40,7 +39,6 @@ pub struct Streaming {
     gpu_id: Option<u32>,
     said_no_pts: bool,
     said_slots: bool,
-    said_missing: bool,
 }
 
 struct StreamState {
@@ -113,7 +111,6 @@ impl Streaming {
             gpu_id: config.gpu_id,
             said_no_pts: false,
             said_slots: false,
-            said_missing: false,
         }
     }
 
@@ -177,26 +174,22 @@ impl Streaming {
             rendered.jobs.push(job);
         }
         rendered.exhausted = self.selector.is_exhausted();
-        let mut say = |text: String| {
-            let fault = Fault::stream(gst::StreamError::Failed, text);
-            rendered.news.push(fault);
-        };
         if self.selector.take_shortened() {
-            say(
+            rendered.say(
                 "property \"roll-max-bytes\" is too little for what pre-roll or dedupe=best is to \
                  hold: the oldest frames were let go. Raise it, or ask for fewer frames"
                     .into(),
             );
         }
         if self.selector.take_untracked() {
-            say(
+            rendered.say(
                 "property \"dedupe\" needs tracked objects, and these have no track id: each \
                  detection counts as a new object. Put nvtracker before the capture"
                     .into(),
             );
         }
         if let Some(error) = self.selector.take_condition_error() {
-            say(format!(
+            rendered.say(format!(
                 "property \"condition\" could not be evaluated and does not match where it cannot: \
                  {error}"
             ));
@@ -227,10 +220,7 @@ impl Streaming {
         let size_of = |slot: usize| pictures.and_then(|p| p.size(slot, &input.info));
         let with_objects = self.selector.needs_detections();
         let meta = reader.read(buffer, with_objects, count, size_of);
-        if let Some(text) = meta.warning {
-            let fault = Fault::stream(gst::StreamError::Format, text);
-            rendered.news.push(fault);
-        }
+        rendered.add_news(meta.warning);
         if meta.source == Source::Nvds && meta.frames.is_empty() {
             return Ok(());
         }
@@ -240,12 +230,13 @@ impl Streaming {
         let Some(pictures) = pictures else {
             return Ok(());
         };
+        let of_sources = meta.source == Source::Nvds;
         let slots;
-        let frames = if meta.source == Source::Nvds || count == 1 {
-            meta.frames
+        let (frames, with_objects) = if of_sources || count == 1 {
+            (meta.frames, with_objects)
         } else {
             slots = self.slots(count);
-            &slots
+            (slots.as_slice(), true)
         };
         self.selector.begin(frames.iter().map(|f| f.source_id));
         let buffer_time = self.buffer_time(buffer, running_time);
@@ -254,12 +245,8 @@ impl Streaming {
             .intersects(gst::BufferFlags::GAP | gst::BufferFlags::CORRUPTED);
         // Where decisions do not need them, the detections of what is taken are read afterwards.
         let mut later = Vec::new();
-        for frame in frames {
-            if frame.slot >= count {
-                self.say_missing(frame.slot, count);
-                continue;
-            }
-            let of_source = frame.pts.filter(|_| meta.source == Source::Nvds);
+        for (index, frame) in frames.iter().enumerate() {
+            let of_source = frame.pts.filter(|_| of_sources);
             let state = self.stream_state(frame);
             let seen = Seen {
                 meta: frame,
@@ -281,21 +268,22 @@ impl Streaming {
             } else if with_objects {
                 self.take(buffer, &input, pictures, &seen, decision, rendered);
             } else {
-                later.push((frame.clone(), seen.frame, seen.time, seen.pts, decision));
+                later.push((index, seen.frame, seen.time, seen.pts, decision));
             }
         }
         if later.is_empty() {
             return Ok(());
         }
-        let meta = reader.read(buffer, true, count, size_of);
-        for (mut frame, number, time, pts, decision) in later {
-            let same = |f: &&FrameMeta| f.slot == frame.slot && f.source_id == frame.source_id;
-            if let Some(full) = meta.frames.iter().find(same) {
-                frame.detections.clone_from(&full.detections);
-            }
+        let wanted: Vec<usize> = later.iter().map(|(index, ..)| *index).collect();
+        let meta = reader.read_objects(buffer, &wanted, size_of);
+        rendered.add_news(meta.warning);
+        for (index, frame, time, pts, decision) in later {
+            let Some(meta) = meta.frames.get(index) else {
+                continue;
+            };
             let seen = Seen {
-                meta: &frame,
-                frame: number,
+                meta,
+                frame,
                 time,
                 pts,
             };
@@ -320,16 +308,6 @@ impl Streaming {
             ..FrameMeta::default()
         };
         (0..count).map(slot).collect()
-    }
-
-    fn say_missing(&mut self, slot: usize, count: usize) {
-        if !self.said_missing {
-            self.said_missing = true;
-            gst::warning!(
-                CAT,
-                "the metadata speaks of picture {slot} of a batch that has {count}: it is passed over"
-            );
-        }
     }
 
     fn stream_state(&mut self, frame: &FrameMeta) -> &mut StreamState {

@@ -5,6 +5,7 @@
 //! Where pixels live. The only part of the crate that may use `unsafe`.
 
 pub mod cuda;
+pub mod nvds;
 pub mod nvjpeg;
 pub mod nvmm;
 pub mod sys;

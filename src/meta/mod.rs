@@ -4,8 +4,13 @@
 
 //! What was detected in a frame, and how it travels with the buffer.
 
+mod faults;
+mod nvds;
 pub mod reader;
 pub mod roi;
+mod spare;
+
+pub use reader::{BufferMeta, MetaReader, Source};
 
 use compact_str::CompactString;
 
@@ -78,4 +83,66 @@ pub struct Bounds {
     pub top: f32,
     pub width: f32,
     pub height: f32,
+}
+
+/// A probability as detectors and trackers state it: negative or not a number where they have none.
+/// What is above 1 is 1.
+fn probability(value: f32) -> Option<f32> {
+    (value >= 0.0).then(|| value.abs().min(1.0))
+}
+
+/// Replaces a label by a text that may not be UTF-8, or may have been cut within a character.
+fn set_label(label: &mut Label, text: &[u8]) {
+    // Labels repeat from frame to frame.
+    if label.as_bytes() == text {
+        return;
+    }
+    label.clear();
+    match std::str::from_utf8(text) {
+        Ok(text) => label.push_str(text),
+        Err(error) if error.error_len().is_none() => {
+            let (whole, _) = text.split_at(error.valid_up_to());
+            label.push_str(std::str::from_utf8(whole).unwrap_or_default());
+        }
+        Err(_) => label.push_str(&String::from_utf8_lossy(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_are_from_0_to_1() {
+        for (value, want) in [
+            (0.0, Some(0.0)),
+            (0.5, Some(0.5)),
+            (1.0, Some(1.0)),
+            (1.5, Some(1.0)),
+            (f32::INFINITY, Some(1.0)),
+            (-0.1, None),
+            (f32::NEG_INFINITY, None),
+            (f32::NAN, None),
+        ] {
+            assert_eq!(probability(value), want, "{value}");
+        }
+    }
+
+    #[test]
+    fn labels_are_made_of_any_bytes() {
+        let mut label = Label::default();
+        let long = "a text that is too long to be kept without an allocation";
+        for (bytes, want) in [
+            (&b"car"[..], "car"),
+            (long.as_bytes(), long),
+            (b"", ""),
+            ("Z\u{fc}ge".as_bytes(), "Z\u{fc}ge"),
+            (&[b'Z', 0xc3], "Z"),
+            (&[b'Z', 0xc3, b'g'], "Z\u{fffd}g"),
+            (&[0xff; 3], "\u{fffd}\u{fffd}\u{fffd}"),
+        ] {
+            set_label(&mut label, bytes);
+            assert_eq!(label, want);
+        }
+    }
 }

@@ -4,19 +4,24 @@
 
 //! Detections as GStreamer's region-of-interest metas, for pipelines without DeepStream.
 //!
-//! The meta holds the label (as its type) and whole pixels; a parameter structure `detection` with
-//! `label`, `class-id`, `confidence` and `track-id` holds the rest.
+//! The meta holds the label (as its type), whole pixels, and which region another one is in, by
+//! their ids; a parameter structure `detection` with `label`, `class-id`, `component-id`,
+//! `confidence` and `track-id` holds the rest. What Intel's DL Streamer writes is understood too:
+//! `label_id` for the class, and a structure `object_id` with `id` for the track. Classifiers are
+//! not attached.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use gst_video::VideoRegionOfInterestMeta;
 
-use super::{Bounds, Detection};
+use super::{Bounds, Detection, probability};
 
 /// Labels become GQuarks, which are never freed: no more than this many different ones.
 const MAX_LABELS: usize = 4096;
 const PARAMS: &str = "detection";
+/// Where DL Streamer has the track.
+const TRACK_PARAMS: &str = "object_id";
 /// The type of regions whose label came after [`MAX_LABELS`] others; the parameters still have it.
 const OVERFLOW_LABEL: &str = "object";
 
@@ -34,7 +39,15 @@ fn roi_type(label: &str) -> &str {
     label
 }
 
+/// The id of the region that is at this place among those of a buffer; 0 is that of none.
+fn id_at(place: usize) -> i32 {
+    i32::try_from(place).map_or(0, |place| place.saturating_add(1))
+}
+
 /// Attaches a detection to a buffer. The box is cut to whole, non-negative pixels.
+///
+/// A parent is a place among the buffer's regions, so the detections of a frame are to be attached
+/// in their order, to a buffer without other regions.
 pub fn attach(buffer: &mut gst::BufferRef, detection: &Detection) {
     let Bounds {
         left,
@@ -44,10 +57,14 @@ pub fn attach(buffer: &mut gst::BufferRef, detection: &Detection) {
     } = detection.bounds;
     let pixels = |value: f32| value.round().max(0.0) as u32;
     let rect = (pixels(left), pixels(top), pixels(width), pixels(height));
+    let place = buffer.iter_meta::<VideoRegionOfInterestMeta>().count();
     let mut meta = VideoRegionOfInterestMeta::add(buffer, roi_type(&detection.label), rect);
     let mut params = gst::Structure::builder(PARAMS).field("label", detection.label.as_str());
     if let Some(class_id) = detection.class_id {
         params = params.field("class-id", class_id);
+    }
+    if let Some(component_id) = detection.component_id {
+        params = params.field("component-id", component_id);
     }
     if let Some(confidence) = detection.confidence {
         // By its decimals: 0.9 is to stay 0.9.
@@ -57,6 +74,8 @@ pub fn attach(buffer: &mut gst::BufferRef, detection: &Detection) {
         params = params.field("track-id", track_id);
     }
     meta.add_param(params.build());
+    meta.set_id(id_at(place));
+    meta.set_parent_id(detection.parent.map_or(0, id_at));
 }
 
 /// The double that has the decimals of a float.
@@ -64,24 +83,53 @@ fn decimal(value: f32) -> f64 {
     value.to_string().parse().unwrap_or(f64::from(value))
 }
 
+/// Whether a buffer has regions.
+pub fn any(buffer: &gst::BufferRef) -> bool {
+    buffer.meta::<VideoRegionOfInterestMeta>().is_some()
+}
+
 /// The detections attached to a buffer, in the order in which they were attached.
 pub fn read(buffer: &gst::BufferRef) -> Vec<Detection> {
-    let metas = buffer.iter_meta::<VideoRegionOfInterestMeta>();
-    metas.map(|meta| detection(&meta)).collect()
+    let mut detections = Vec::new();
+    read_into(buffer, &mut detections);
+    detections
+}
+
+/// [`read`] into a list that may have had others.
+pub fn read_into(buffer: &gst::BufferRef, detections: &mut Vec<Detection>) {
+    let metas = || buffer.iter_meta::<VideoRegionOfInterestMeta>();
+    detections.clear();
+    detections.extend(metas().map(|meta| detection(&meta)));
+    if metas().all(|meta| meta.parent_id() == 0) {
+        return;
+    }
+    let mut places = HashMap::new();
+    for (place, meta) in metas().enumerate().filter(|(_, meta)| meta.id() != 0) {
+        places.entry(meta.id()).or_insert(place);
+    }
+    for ((place, detection), meta) in detections.iter_mut().enumerate().zip(metas()) {
+        let parent = places.get(&meta.parent_id()).copied();
+        detection.parent = parent.filter(|parent| *parent != place);
+    }
 }
 
 fn detection(meta: &VideoRegionOfInterestMeta) -> Detection {
     let (left, top, width, height) = meta.rect();
     let params = meta.param(PARAMS);
     let field = |name: &str| params.and_then(|p| p.value(name).ok());
+    let integer = |name: &str| field(name).and_then(|v| v.get::<i32>().ok());
     let label = params.and_then(|p| p.get::<&str>("label").ok());
+    let track = || meta.param(TRACK_PARAMS)?.get::<i32>("id").ok();
     Detection {
         label: label.unwrap_or_else(|| meta.roi_type()).into(),
-        class_id: field("class-id").and_then(|v| v.get().ok()),
+        class_id: integer("class-id").or_else(|| integer("label_id")),
+        component_id: integer("component-id"),
         confidence: field("confidence")
             .and_then(|v| v.get::<f64>().ok())
-            .map(|confidence| confidence as f32),
-        track_id: field("track-id").and_then(|v| v.get().ok()),
+            .and_then(|confidence| probability(confidence as f32)),
+        track_id: field("track-id")
+            .and_then(|v| v.get().ok())
+            .or_else(|| track().and_then(|id| u64::try_from(id).ok())),
         bounds: Bounds {
             left: left as f32,
             top: top as f32,
@@ -105,6 +153,8 @@ mod tests {
             class_id: Some(2),
             confidence: Some(0.75),
             track_id: Some(u64::MAX - 1),
+            component_id: Some(7),
+            parent: Some(2),
             bounds: Bounds {
                 left: 1.0,
                 top: 2.0,
@@ -115,16 +165,62 @@ mod tests {
         };
         let bare = Detection {
             label: "person".into(),
-            class_id: None,
-            confidence: None,
-            track_id: None,
             bounds: car.bounds,
             ..Detection::default()
         };
-        for detection in [&car, &bare] {
+        let child = Detection {
+            parent: Some(0),
+            ..bare.clone()
+        };
+        for detection in [&car, &bare, &child] {
             attach(buffer.get_mut().unwrap(), detection);
         }
         let copy = buffer.copy_deep().unwrap();
-        assert_eq!(read(&copy), [car, bare]);
+        let mut detections = vec![car.clone(); 5];
+        read_into(&copy, &mut detections);
+        assert_eq!(detections, [car, bare, child]);
+    }
+
+    #[test]
+    fn what_dl_streamer_attaches_is_read() {
+        gst::init().unwrap();
+        let mut buffer = gst::Buffer::new();
+        let writable = buffer.get_mut().unwrap();
+        let add = |buffer: &mut gst::BufferRef, id, parent, track: i32| {
+            let mut meta = VideoRegionOfInterestMeta::add(buffer, "vehicle", (1, 2, 3, 4));
+            meta.set_id(id);
+            meta.set_parent_id(parent);
+            let params = gst::Structure::builder("detection")
+                .field("x_min", 0.1)
+                .field("confidence", 0.5)
+                .field("label_id", 3);
+            meta.add_param(params.build());
+            meta.add_param(
+                gst::Structure::builder("object_id")
+                    .field("id", track)
+                    .build(),
+            );
+        };
+        add(writable, 501, 0, 12);
+        // Found in itself, in the first one, and in one that is not there.
+        add(writable, 502, 502, -1);
+        add(writable, 502, 501, 0);
+        add(writable, 0, 9, 1);
+        let got = read(&buffer);
+        let facts: Vec<_> = got.iter().map(|d| (d.track_id, d.parent)).collect();
+        assert_eq!(
+            facts,
+            [
+                (Some(12), None),
+                (None, None),
+                (Some(0), Some(0)),
+                (Some(1), None)
+            ]
+        );
+        for detection in &got {
+            assert_eq!(detection.label, "vehicle");
+            assert_eq!(detection.class_id, Some(3));
+            assert_eq!(detection.confidence, Some(0.5));
+        }
     }
 }

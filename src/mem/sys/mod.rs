@@ -8,6 +8,7 @@ pub mod base_sink;
 pub mod buffer;
 pub mod generation;
 pub mod gst_cuda;
+pub mod nvds;
 pub mod scaler;
 pub mod surface;
 
