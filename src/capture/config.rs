@@ -4,7 +4,8 @@
 
 //! Properties as they were set ([`Settings`]), and what they mean once checked ([`Config`]).
 
-use std::num::NonZeroU64;
+mod rules;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use super::enums::{
     UnknownConfidence,
 };
 use super::name::Template;
-use super::select::{Rules, StreamList, Trigger};
+use super::select::Rules;
+use rules::rules;
 
 /// Mirrors the properties, with their defaults.
 #[derive(Debug, Clone)]
@@ -164,9 +166,6 @@ pub struct Config {
     pub unique_id: u32,
 }
 
-/// Pictures by the second would fill a disk unasked.
-const AUTO_INTERVAL: u64 = 30;
-
 impl TryFrom<&Settings> for Config {
     type Error = SettingsError;
 
@@ -218,62 +217,6 @@ impl TryFrom<&Settings> for Config {
             unique_id: set.unique_id,
         })
     }
-}
-
-fn rules(set: &Settings, with_pictures: bool) -> Result<Rules, SettingsError> {
-    if set.interval != 0 && set.interval_time != 0 {
-        return bad(
-            "interval-time",
-            "cannot be combined with interval: unset one",
-        );
-    }
-    if set.mode == Mode::Manual && (set.interval != 0 || set.interval_time != 0) {
-        return bad(
-            "mode",
-            "manual takes no frames by interval or interval-time",
-        );
-    }
-    let (start, stop) = (
-        set.start_time.map(gst::ClockTime::nseconds),
-        set.stop_time.map(gst::ClockTime::nseconds),
-    );
-    if let (Some(start), Some(stop)) = (start, stop)
-        && stop <= start
-    {
-        return bad(
-            "stop-time",
-            format!("{stop} ns is not after start-time, {start} ns"),
-        );
-    }
-    let auto = if with_pictures { AUTO_INTERVAL } else { 1 };
-    let trigger = match set.mode {
-        Mode::Manual => Trigger::Manual,
-        Mode::Metadata | Mode::Either | Mode::Both => {
-            return bad("mode", "is not there yet");
-        }
-        Mode::Auto | Mode::Interval => match NonZeroU64::new(set.interval_time) {
-            Some(time) => Trigger::EveryTime(time),
-            None => Trigger::Every(
-                NonZeroU64::new(u64::from(set.interval))
-                    .or(NonZeroU64::new(auto))
-                    .unwrap_or(NonZeroU64::MIN),
-            ),
-        },
-    };
-    let streams =
-        StreamList::parse(set.streams.as_deref().unwrap_or_default()).or_else(|reason| {
-            bad(
-                "streams",
-                format!("{reason}; write 0,3 for streams 0 and 3"),
-            )
-        })?;
-    Ok(Rules {
-        trigger,
-        start,
-        stop,
-        max_captures: set.max_captures,
-        streams,
-    })
 }
 
 fn pictures(set: &Settings, location: &str, rules: &Rules) -> Result<Pictures, SettingsError> {
@@ -347,20 +290,6 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_follows_what_is_written() {
-        let every = |n| Trigger::Every(NonZeroU64::new(n).unwrap());
-        assert_eq!(check(|_| ()).unwrap().rules.trigger, every(30));
-        let log_only = check(|s| {
-            s.location = None;
-            s.log_location = Some("log".into());
-        });
-        assert_eq!(log_only.unwrap().rules.trigger, every(1));
-        assert_eq!(check(|s| s.interval = 7).unwrap().rules.trigger, every(7));
-        let manual = check(|s| s.mode = Mode::Manual).unwrap();
-        assert_eq!(manual.rules.trigger, Trigger::Manual);
-    }
-
-    #[test]
     fn the_encoding_follows_the_suffix() {
         let encoding = |location: &str| {
             check(|s| s.location = Some(location.into()))
@@ -382,23 +311,10 @@ mod tests {
     #[test]
     fn what_contradicts_itself_names_the_property() {
         type Change = fn(&mut Settings);
-        let cases: [(&str, Change); 11] = [
+        let cases: [(&str, Change); 7] = [
             ("location", |s| s.location = None),
             ("location", |s| s.location = Some("out.jpg".into())),
             ("location", |s| s.location = Some("{nonsense}.jpg".into())),
-            ("interval-time", |s| {
-                s.interval = 2;
-                s.interval_time = 2;
-            }),
-            ("mode", |s| {
-                s.mode = Mode::Manual;
-                s.interval = 2;
-            }),
-            ("stop-time", |s| {
-                s.start_time = Some(gst::ClockTime::SECOND);
-                s.stop_time = Some(gst::ClockTime::SECOND);
-            }),
-            ("streams", |s| s.streams = Some("one".into())),
             ("eos-after-max", |s| s.eos_after_max = true),
             ("statistics", |s| s.statistics = true),
             ("on-exists", |s| {

@@ -2,41 +2,18 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-use std::num::NonZeroU64;
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
 use super::*;
 
-const MS: u64 = 1_000_000;
-
-fn rules(trigger: Trigger) -> Rules {
-    Rules {
-        trigger,
-        start: None,
-        stop: None,
-        max_captures: 0,
-        streams: StreamList::All,
-    }
+fn every(frames: u64) -> When {
+    When::Interval(super::frames(frames))
 }
 
-fn every(frames: u64) -> Trigger {
-    Trigger::Every(NonZeroU64::new(frames).unwrap())
-}
-
-fn every_time(ns: u64) -> Trigger {
-    Trigger::EveryTime(NonZeroU64::new(ns).unwrap())
-}
-
-fn frame(stream: u32, time: u64) -> FrameFacts<'static> {
-    FrameFacts {
-        stream,
-        frame: 0,
-        time,
-        damaged: false,
-        size: (1920, 1080),
-        detections: &[],
-    }
+fn every_time(ns: u64) -> When {
+    When::Interval(Every::Time(some(ns)))
 }
 
 fn take(reason: Reason) -> Decision {
@@ -112,7 +89,7 @@ fn damaged_frames_are_not_counted_but_can_be_asked_for() {
 
 #[test]
 fn a_request_takes_one_frame_and_ignores_windows_and_stream_lists() {
-    let mut rules = rules(Trigger::Manual);
+    let mut rules = rules(When::Manual);
     rules.start = Some(u64::MAX);
     rules.streams = StreamList::parse("7").unwrap();
     let mut selector = Selector::<()>::new(rules);
@@ -125,7 +102,7 @@ fn a_request_takes_one_frame_and_ignores_windows_and_stream_lists() {
 
 #[test]
 fn a_request_for_all_is_one_frame_of_each_stream_there_is() {
-    let mut selector = Selector::<()>::new(rules(Trigger::Manual));
+    let mut selector = Selector::<()>::new(rules(When::Manual));
     selector.decide(&frame(0, 0));
     selector.request(None);
     selector.begin([1, 2]);
@@ -165,17 +142,17 @@ proptest! {
         interval in 1u64..9,
         by_time in any::<bool>(),
     ) {
-        let trigger = if by_time { every_time(interval * 100 * MS) } else { every(interval) };
+        let when = if by_time { every_time(interval * 100 * MS) } else { every(interval) };
         let facts = |(stream, ms, damaged): &(u32, u64, bool)| FrameFacts {
             damaged: *damaged,
             ..frame(*stream, ms * MS)
         };
-        let mut together = Selector::<()>::new(rules(trigger));
+        let mut together = Selector::<()>::new(rules(when));
         let mut alone: BTreeMap<u32, Selector<()>> = BTreeMap::new();
         for frame in frames.iter().map(facts) {
             let single = alone
                 .entry(frame.stream)
-                .or_insert_with(|| Selector::<()>::new(rules(trigger)));
+                .or_insert_with(|| Selector::<()>::new(rules(when)));
             prop_assert_eq!(together.decide(&frame), single.decide(&frame));
         }
     }

@@ -1,0 +1,335 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The best frame of each tracked object within a window of time.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::meta::Detection;
+
+use super::filter::known_confidence;
+use super::held::{Budget, Held};
+use super::tracks::{LIMIT, Tracks};
+
+/// How good a detection is: by confidence, then by size. None is worse than any.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+struct Score {
+    confidence: Option<f32>,
+    area: f32,
+}
+
+impl Score {
+    fn of(detection: &Detection) -> Self {
+        Self {
+            confidence: known_confidence(detection),
+            area: detection.bounds.width * detection.bounds.height,
+        }
+    }
+}
+
+/// A track in its window.
+#[derive(Debug)]
+struct Search {
+    start: u64,
+    best: Option<Found>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    score: Score,
+    /// Of the frame, in the stream.
+    position: u64,
+    /// In the frame's list of detections.
+    place: usize,
+}
+
+/// A frame that is the best so far of some track.
+#[derive(Debug)]
+struct Candidate<H> {
+    /// `None`: captured already, for another reason.
+    held: Option<Held<H>>,
+    /// Tracks in their windows that have no better frame.
+    undecided: usize,
+    /// Tracks whose best frame it is for good, with their places in its list.
+    won: Vec<Win>,
+}
+
+/// A track and its place in the frame's list.
+#[derive(Debug, Clone, Copy)]
+pub struct Win {
+    pub track: u64,
+    pub place: usize,
+}
+
+/// What a frame is better at than all before it.
+#[derive(Debug)]
+pub struct Offer(Vec<(u64, Score, usize)>);
+
+impl Offer {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A frame that is the best of some tracks for good.
+#[derive(Debug)]
+pub struct Final<H> {
+    pub held: Held<H>,
+    pub won: Vec<Win>,
+}
+
+/// All tracks of one stream.
+#[derive(Debug)]
+pub struct BestFrames<H> {
+    searches: HashMap<u64, Search>,
+    /// By place in the stream.
+    candidates: BTreeMap<u64, Candidate<H>>,
+    /// Not captured again.
+    done: Tracks,
+    /// No window starts before it.
+    earliest: Option<u64>,
+    /// Times of what was captured, those that a cooldown could still matter for.
+    captured: Vec<u64>,
+    finals: Vec<Final<H>>,
+}
+
+impl<H> Default for BestFrames<H> {
+    fn default() -> Self {
+        Self {
+            searches: HashMap::new(),
+            candidates: BTreeMap::new(),
+            done: Tracks::default(),
+            earliest: None,
+            captured: Vec::new(),
+            finals: Vec::new(),
+        }
+    }
+}
+
+impl<H> BestFrames<H> {
+    /// Ends the windows that are over at this time.
+    pub fn expire(&mut self, now: u64, window: u64, budget: &mut Budget) {
+        if self
+            .earliest
+            .is_none_or(|start| start.saturating_add(window) > now)
+        {
+            return;
+        }
+        self.earliest = None;
+        let mut over = Vec::new();
+        for (&track, search) in &self.searches {
+            if search.start.saturating_add(window) <= now {
+                over.push(track);
+            } else {
+                self.earliest = Some(self.earliest.map_or(search.start, |t| t.min(search.start)));
+            }
+        }
+        for track in over {
+            self.decide(track, budget);
+        }
+    }
+
+    /// Ends all windows.
+    pub fn finish(&mut self, budget: &mut Budget) {
+        let tracks: Vec<u64> = self.searches.keys().copied().collect();
+        for track in tracks {
+            self.decide(track, budget);
+        }
+        self.earliest = None;
+    }
+
+    /// Lets go of everything, and starts no window anew before a track is seen again.
+    pub fn clear(&mut self, budget: &mut Budget) {
+        self.searches.clear();
+        self.earliest = None;
+        self.captured.clear();
+        let candidates = std::mem::take(&mut self.candidates);
+        let held = candidates.into_values().filter_map(|c| c.held);
+        let finals = std::mem::take(&mut self.finals);
+        for held in held.chain(finals.into_iter().map(|f| f.held)) {
+            budget.take(held);
+        }
+    }
+
+    /// What is decided, in the order of the frames.
+    pub fn take_finals(&mut self) -> Vec<Final<H>> {
+        self.finals.sort_unstable_by_key(|f| f.held.position);
+        std::mem::take(&mut self.finals)
+    }
+
+    /// The track's best frame stays what it is.
+    fn decide(&mut self, track: u64, budget: &mut Budget) {
+        let Some(found) = self.searches.remove(&track).and_then(|search| search.best) else {
+            // Nothing could be held of it: it may be looked for again.
+            return;
+        };
+        self.done.add(track);
+        if let Some(candidate) = self.candidates.get_mut(&found.position) {
+            candidate.won.push(Win {
+                track,
+                place: found.place,
+            });
+        }
+        self.leave(found.position, budget);
+    }
+
+    /// One track less has the frame as its best so far.
+    fn leave(&mut self, position: u64, budget: &mut Budget) {
+        let Some(candidate) = self.candidates.get_mut(&position) else {
+            return;
+        };
+        candidate.undecided = candidate.undecided.saturating_sub(1);
+        if candidate.undecided > 0 {
+            return;
+        }
+        if let Some(Candidate {
+            held: Some(held),
+            won,
+            ..
+        }) = self.candidates.remove(&position)
+        {
+            if won.is_empty() {
+                budget.take(held);
+            } else {
+                self.finals.push(Final { held, won });
+            }
+        }
+    }
+
+    /// A frame comes. Starts windows, and tells which tracks have no better frame so far.
+    pub fn look<'a>(
+        &mut self,
+        time: u64,
+        tracked: impl Iterator<Item = (u64, usize, &'a Detection)>,
+        budget: &mut Budget,
+    ) -> Offer {
+        self.done.tick();
+        let mut offers: Vec<(u64, Score, usize)> = Vec::new();
+        for (track, place, detection) in tracked {
+            if self.done.see(track) {
+                continue;
+            }
+            if !self.searches.contains_key(&track) && self.searches.len() >= LIMIT {
+                self.decide_oldest(budget);
+            }
+            let search = self.searches.entry(track).or_insert(Search {
+                start: time,
+                best: None,
+            });
+            self.earliest = Some(self.earliest.map_or(search.start, |t| t.min(search.start)));
+            let score = Score::of(detection);
+            let best = search.best.map(|found| found.score);
+            let twice = offers.iter_mut().find(|(other, ..)| *other == track);
+            match twice {
+                Some(offer) if score > offer.1 => *offer = (track, score, place),
+                Some(_) => {}
+                None if best.is_none_or(|best| score > best) => offers.push((track, score, place)),
+                None => {}
+            }
+        }
+        Offer(offers)
+    }
+
+    fn decide_oldest(&mut self, budget: &mut Budget) {
+        let oldest = self.searches.iter().min_by_key(|(_, search)| search.start);
+        if let Some((&track, _)) = oldest {
+            self.decide(track, budget);
+        }
+    }
+
+    /// The tracks of an offer give up the frames that were their best so far.
+    pub fn give_up(&mut self, offer: &Offer, budget: &mut Budget) {
+        for (track, ..) in &offer.0 {
+            let search = self.searches.get_mut(track);
+            if let Some(found) = search.and_then(|search| search.best.take()) {
+                self.leave(found.position, budget);
+            }
+        }
+    }
+
+    /// After [`Self::give_up`]: the frame is their best so far. `held` is `None` if it was captured
+    /// already.
+    pub fn accept(&mut self, offer: Offer, position: u64, held: Option<Held<H>>) {
+        let mut undecided = 0;
+        for (track, score, place) in offer.0 {
+            if let Some(search) = self.searches.get_mut(&track) {
+                undecided += 1;
+                search.best = Some(Found {
+                    score,
+                    position,
+                    place,
+                });
+            }
+        }
+        self.candidates.insert(
+            position,
+            Candidate {
+                held,
+                undecided,
+                won: Vec::new(),
+            },
+        );
+    }
+
+    pub fn restart_cooldown(&mut self) {
+        self.captured.clear();
+    }
+
+    /// Whether a frame of this time is far enough from all that were captured.
+    pub fn is_cool(&self, time: u64, cooldown: u64) -> bool {
+        cooldown == 0
+            || self
+                .captured
+                .iter()
+                .all(|captured| captured.abs_diff(time) >= cooldown)
+    }
+
+    /// A frame was captured. Later ones are not older than `window` before the newest.
+    pub fn set_captured(&mut self, time: u64, newest: u64, window: u64, cooldown: u64) {
+        if cooldown > 0 {
+            let oldest = newest.saturating_sub(window).saturating_sub(cooldown);
+            // Some timestamps may be out of order.
+            self.captured
+                .retain(|&captured| captured.saturating_add(super::STEP_BACK) >= oldest);
+            self.captured.push(time);
+        }
+    }
+
+    /// The cooldown came in between: the tracks may be captured another time.
+    pub fn set_missed(&mut self, won: &[Win]) {
+        for win in won {
+            self.done.remove(win.track);
+        }
+    }
+
+    pub fn oldest(&self) -> Option<u64> {
+        self.candidates
+            .values()
+            .find_map(|candidate| candidate.held.as_ref())
+            .map(|held| held.order)
+    }
+
+    /// For want of room. Its tracks look for another frame.
+    pub fn drop_oldest(&mut self, budget: &mut Budget) {
+        let oldest = self
+            .candidates
+            .iter()
+            .find(|(_, candidate)| candidate.held.is_some())
+            .map(|(&position, _)| position);
+        let Some((position, candidate)) =
+            oldest.and_then(|position| self.candidates.remove_entry(&position))
+        else {
+            return;
+        };
+        if let Some(held) = candidate.held {
+            budget.take(held);
+        }
+        self.set_missed(&candidate.won);
+        for search in self.searches.values_mut() {
+            if search.best.is_some_and(|best| best.position == position) {
+                search.best = None;
+            }
+        }
+    }
+}
