@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use gst_video::{VideoCropMeta, VideoInfo};
 
-use crate::fault::Fault;
 use crate::frame::caps::Memory;
 use crate::mem::cuda::{CardViewMut, Gpu, Stream};
 use crate::mem::nvmm::{NvmmError, Pixels, Surface, Surfaces};
@@ -39,6 +38,7 @@ pub struct Streaming {
     gpu_id: Option<u32>,
     said_no_pts: bool,
     said_slots: bool,
+    said_shortened: bool,
 }
 
 struct StreamState {
@@ -111,6 +111,7 @@ impl Streaming {
             gpu_id: config.gpu_id,
             said_no_pts: false,
             said_slots: false,
+            said_shortened: false,
         }
     }
 
@@ -174,7 +175,7 @@ impl Streaming {
             rendered.jobs.push(job);
         }
         rendered.exhausted = self.selector.is_exhausted();
-        if self.selector.take_shortened() {
+        if self.selector.take_shortened() && !std::mem::replace(&mut self.said_shortened, true) {
             rendered.say(
                 "property \"roll-max-bytes\" is too little for what pre-roll or dedupe=best is to \
                  hold: the oldest frames were let go. Raise it, or ask for fewer frames"
@@ -378,7 +379,8 @@ impl Streaming {
                 self.selector
                     .hold(stream, Held { capture, hold }, bytes as u64);
             }
-            Decision::Take { reason, matches } => {
+            // Its matches are in the facts: the detections may not have been there to decide by.
+            Decision::Take { reason, .. } => {
                 let held = Held { capture, hold };
                 let mut frames = self.selector.pre_roll(stream);
                 for frame in &mut frames {
@@ -387,7 +389,6 @@ impl Streaming {
                 frames.push(held);
                 if let Some(last) = frames.last_mut() {
                     last.capture.facts.reason = reason;
-                    last.capture.facts.matches = matches;
                 }
                 let job = self.job(frames);
                 rendered.jobs.push(job);

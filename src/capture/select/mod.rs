@@ -496,15 +496,6 @@ impl<H> Selector<H> {
 
     /// Whether `roll-max-bytes` was too little for what the other properties ask for, since this
     /// was asked last.
-    pub fn matches(&self, _facts: &FrameFacts<'_>) -> Vec<usize> {
-        Vec::new()
-    }
-    pub fn take_untracked(&mut self) -> bool {
-        false
-    }
-    pub fn take_condition_error(&mut self) -> Option<String> {
-        None
-    }
     pub fn take_shortened(&mut self) -> bool {
         std::mem::take(&mut self.budget.shortened)
     }
