@@ -435,7 +435,7 @@ impl Streaming {
                     detections: roi::read(buffer),
                     ..FrameMeta::default()
                 },
-                matches: Vec::new(),
+                matches: (0..roi::read(buffer).len()).collect(),
             },
             info,
             frame: None,
