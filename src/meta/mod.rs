@@ -4,6 +4,7 @@
 
 //! What was detected in a frame, and how it travels with the buffer.
 
+pub mod records;
 pub mod roi;
 
 use compact_str::CompactString;

@@ -5,7 +5,7 @@
 //! Detections as GStreamer's region-of-interest metas, for pipelines without DeepStream.
 //!
 //! The meta holds the label (as its type) and whole pixels; a parameter structure `detection` with
-//! `label`, `class-id`, `confidence` and `track-id` holds the rest.
+//! `label`, `class-id`, `component-id`, `confidence` and `track-id` holds the rest.
 
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -49,6 +49,9 @@ pub fn attach(buffer: &mut gst::BufferRef, detection: &Detection) {
     if let Some(class_id) = detection.class_id {
         params = params.field("class-id", class_id);
     }
+    if let Some(component_id) = detection.component_id {
+        params = params.field("component-id", component_id);
+    }
     if let Some(confidence) = detection.confidence {
         // By its decimals: 0.9 is to stay 0.9.
         params = params.field("confidence", decimal(confidence));
@@ -78,6 +81,7 @@ fn detection(meta: &VideoRegionOfInterestMeta) -> Detection {
     Detection {
         label: label.unwrap_or_else(|| meta.roi_type()).into(),
         class_id: field("class-id").and_then(|v| v.get().ok()),
+        component_id: field("component-id").and_then(|v| v.get().ok()),
         confidence: field("confidence")
             .and_then(|v| v.get::<f64>().ok())
             .map(|confidence| confidence as f32),
@@ -103,6 +107,7 @@ mod tests {
         let car = Detection {
             label: "car".into(),
             class_id: Some(2),
+            component_id: Some(1),
             confidence: Some(0.75),
             track_id: Some(u64::MAX - 1),
             bounds: Bounds {
