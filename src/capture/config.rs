@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::codec;
 use crate::fault::{SettingsError, bad};
 
+use super::deliver::labels::{Form, LabelRules, Place, TextFormat};
 use super::enums::{
     Annotate, Crop, Dedupe, Encoding, Labels, Mode, OnError, OnExists, Overflow, Subsampling,
     UnknownConfidence,
@@ -152,6 +153,7 @@ pub struct Config {
     pub eos_after_max: bool,
     pub pictures: Option<Pictures>,
     pub log: Option<PathBuf>,
+    pub labels: Option<LabelRules>,
     pub statistics: bool,
     /// Of the picture that statistics are made of, also where none is written.
     pub size: (u32, u32),
@@ -172,11 +174,13 @@ impl TryFrom<&Settings> for Config {
     fn try_from(set: &Settings) -> Result<Self, SettingsError> {
         let location = set.location.as_deref().filter(|text| !text.is_empty());
         let log = set.log_location.as_deref().filter(|text| !text.is_empty());
-        if location.is_none() && log.is_none() && !set.post_messages {
+        let with_labels = set.labels != Labels::None;
+        if location.is_none() && log.is_none() && !with_labels && !set.post_messages {
             return bad(
                 "location",
                 "nothing would be captured: set location=out/%06d.jpg for pictures, \
-                 log-location=out/log.jsonl for records, or post-messages=true",
+                 log-location=out/log.jsonl for records, labels and labels-location for label \
+                 files, or post-messages=true",
             );
         }
         if set.eos_after_max && set.max_captures == 0 {
@@ -196,6 +200,7 @@ impl TryFrom<&Settings> for Config {
         {
             return bad("log-location", "is the same file as location");
         }
+        let labels = labels(set, location, log, &rules)?;
         let workers = match set.workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             workers => workers as usize,
@@ -205,6 +210,7 @@ impl TryFrom<&Settings> for Config {
             eos_after_max: set.eos_after_max,
             pictures,
             log: log.map(PathBuf::from),
+            labels,
             statistics: set.statistics,
             size: (set.width, set.height),
             post_messages: set.post_messages,
@@ -276,6 +282,115 @@ fn pictures(set: &Settings, location: &str, rules: &Rules) -> Result<Pictures, S
     })
 }
 
+fn labels(
+    set: &Settings,
+    location: Option<&str>,
+    log: Option<&str>,
+    rules: &Rules,
+) -> Result<Option<LabelRules>, SettingsError> {
+    const PROPERTY: &str = "labels-location";
+    let given = set.labels_location.as_deref().filter(|t| !t.is_empty());
+    let format = match set.labels {
+        Labels::None if given.is_some() => {
+            return bad(PROPERTY, "needs labels, which says what to write there");
+        }
+        Labels::None => return Ok(None),
+        Labels::Kitti => Some(TextFormat::Kitti),
+        Labels::KittiTao => Some(TextFormat::KittiTao),
+        Labels::Yolo => Some(TextFormat::Yolo),
+        Labels::Coco | Labels::Mot => None,
+    };
+    if set.crop == Crop::Objects && set.labels != Labels::Mot {
+        return bad(
+            "labels",
+            "say where objects are in whole frames, and crop=objects makes pictures of the \
+             objects alone: unset one, or take labels=mot, which needs no pictures",
+        );
+    }
+    let clash = |other: &str| Path::new(other) == Path::new(given.unwrap_or_default());
+    for (property, other) in [("location", location), ("log-location", log)] {
+        if given.is_some() && other.is_some_and(clash) {
+            return bad(PROPERTY, format!("is the same as {property}"));
+        }
+    }
+    let template = |text: &str| Template::parse(text).or_else(|e| bad(PROPERTY, e.to_string()));
+    let form = match (set.labels, format, given) {
+        (_, Some(format), Some(given)) => {
+            let template = template(given)?;
+            if !template.varies() && rules.max_captures != 1 {
+                return bad(
+                    PROPERTY,
+                    format!(
+                        "\"{given}\" is one name for many captures: add %06d, {{frame}} or \
+                         {{pts}}, or set max-captures=1"
+                    ),
+                );
+            }
+            if set.on_exists == OnExists::Continue && !template.has_number() && location.is_none() {
+                return bad(
+                    "on-exists",
+                    format!(
+                        "continue goes on with a number, and labels-location \"{given}\" has no %d"
+                    ),
+                );
+            }
+            Form::Text(format, Place::Named(template))
+        }
+        (_, Some(format), None) => {
+            let Some(location) = location else {
+                return bad(
+                    PROPERTY,
+                    "must be set, such as labels/{frame:06}.txt: there are no pictures \
+                     (property location) that labels could be beside of",
+                );
+            };
+            let suffix = Path::new(location).extension();
+            if suffix.is_some_and(|suffix| suffix == "txt") {
+                return bad(
+                    "location",
+                    "ends in .txt, as the label files do: take another suffix, or set \
+                     labels-location",
+                );
+            }
+            let template = Template::parse(location).or_else(|e| bad("location", e.to_string()))?;
+            let (folder, has_suffix) = (template.folder(), suffix.is_some());
+            Form::Text(format, Place::Beside { folder, has_suffix })
+        }
+        (Labels::Coco, _, Some(given)) => Form::Coco(PathBuf::from(given)),
+        (Labels::Coco, _, None) => {
+            return bad(
+                PROPERTY,
+                "must be set: labels=coco writes one file, such as out/coco.json",
+            );
+        }
+        (_, _, Some(given)) => {
+            let template = template(given)?;
+            if !template.is_of_stream() {
+                return bad(
+                    PROPERTY,
+                    format!(
+                        "\"{given}\": labels=mot writes a file for each stream, so only {{stream}}, \
+                         {{pad}} and {{sensor}} can be in its name"
+                    ),
+                );
+            }
+            Form::Mot(template)
+        }
+        (_, _, None) => {
+            return bad(
+                PROPERTY,
+                "must be set: labels=mot writes a file for each stream, such as \
+                 out/{stream}.txt",
+            );
+        }
+    };
+    Ok(Some(LabelRules {
+        form,
+        of_frames: set.crop == Crop::Objects,
+        on_exists: set.on_exists,
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,6 +445,70 @@ mod tests {
         for (property, change) in cases {
             assert_eq!(check(change).unwrap_err().property, property);
         }
+    }
+
+    #[test]
+    fn labels_that_cannot_be_written_name_the_property() {
+        type Change = fn(&mut Settings);
+        let cases: [(&str, Labels, Change); 13] = [
+            ("labels-location", Labels::None, |s| {
+                s.labels_location = Some("l".into());
+            }),
+            ("labels-location", Labels::Kitti, |s| s.location = None),
+            ("labels-location", Labels::Yolo, |s| {
+                s.labels_location = Some("l.txt".into());
+            }),
+            ("labels-location", Labels::Yolo, |s| {
+                s.labels_location = Some("{nonsense}".into());
+            }),
+            ("labels-location", Labels::Coco, |_| ()),
+            ("labels-location", Labels::Mot, |_| ()),
+            ("labels-location", Labels::Mot, |s| {
+                s.labels_location = Some("{stream}-{frame}.txt".into());
+            }),
+            ("labels-location", Labels::Coco, |s| {
+                s.labels_location = Some("log".into());
+                s.log_location = Some("log".into());
+            }),
+            ("labels-location", Labels::KittiTao, |s| {
+                s.labels_location = s.location.clone();
+            }),
+            ("location", Labels::Kitti, |s| {
+                s.location = Some("%d.txt".into());
+                s.encoding = Encoding::Raw;
+            }),
+            ("labels", Labels::Kitti, |s| s.crop = Crop::Objects),
+            ("labels", Labels::Coco, |s| {
+                s.crop = Crop::Objects;
+                s.labels_location = Some("l".into());
+            }),
+            ("on-exists", Labels::Kitti, |s| {
+                s.location = None;
+                s.labels_location = Some("{frame}.txt".into());
+                s.on_exists = OnExists::Continue;
+            }),
+        ];
+        for (property, labels, change) in cases {
+            let error = check(|s| {
+                s.labels = labels;
+                change(s);
+            });
+            assert_eq!(error.unwrap_err().property, property, "{labels:?}");
+        }
+    }
+
+    #[test]
+    fn labels_alone_are_enough() {
+        let config = check(|s| {
+            s.location = None;
+            s.labels = Labels::Mot;
+            s.labels_location = Some("out/{stream}.txt".into());
+            s.crop = Crop::Objects;
+        })
+        .unwrap();
+        assert_eq!(config.rules.trigger, Trigger::Every(NonZeroU64::MIN));
+        let labels = config.labels.unwrap();
+        assert!(labels.of_frames && matches!(labels.form, Form::Mot(_)));
     }
 
     #[test]

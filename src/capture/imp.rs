@@ -85,6 +85,9 @@ impl DsFrameCapture {
         }
         run.worker.process().outlet.saved_summary();
         let stuck = run.worker.stop();
+        if stuck == 0 {
+            run.worker.process().finish();
+        }
         if stuck > 0 {
             gst::warning!(
                 CAT,
@@ -544,6 +547,7 @@ impl WaitEvent for DsFrameCapture {
         }
         // Paused meanwhile, perhaps: EOS is for PLAYING.
         parent_wait_event(self, event)?;
+        run.worker.process().finish();
         run.worker.process().outlet.saved_summary();
         if run.worker.process().has_failed() {
             return Err(gst::FlowError::Error);

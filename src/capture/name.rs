@@ -8,6 +8,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::meta::{Detection, FrameMeta};
+
 /// What a captured picture can put into its name.
 #[derive(Debug, Clone)]
 pub struct NameFacts<'a> {
@@ -20,42 +22,84 @@ pub struct NameFacts<'a> {
     /// The wall clock.
     pub utc: jiff::Timestamp,
     pub reason: &'a str,
+    /// What the metadata says about the frame.
+    pub meta: &'a FrameMeta,
+    /// The picture within the capture, from 0.
+    pub seq: u32,
+    /// The object that the picture is about, and its place in the frame's list.
+    pub object: Option<(usize, &'a Detection)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token {
     Stream,
+    Pad,
+    Sensor,
     Frame,
     Pts,
+    Ntp,
     Utc,
     Reason,
+    Label,
+    Class,
+    Track,
+    Confidence,
+    Object,
+    Seq,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    /// Can be padded with zeros.
+    Number,
+    /// The same; `none` where there is no such number.
+    NumberOrNone,
 }
 
 struct TokenInfo {
     name: &'static str,
     token: Token,
-    /// Can be padded with zeros.
-    number: bool,
+    kind: Kind,
     /// Differs from capture to capture of one stream.
     varies: bool,
 }
 
-const fn info(name: &'static str, token: Token, number: bool, varies: bool) -> TokenInfo {
+impl TokenInfo {
+    /// The same for all frames of a stream.
+    fn is_of_stream(&self) -> bool {
+        matches!(self.token, Token::Stream | Token::Pad | Token::Sensor)
+    }
+}
+
+const fn info(name: &'static str, token: Token, kind: Kind, varies: bool) -> TokenInfo {
     TokenInfo {
         name,
         token,
-        number,
+        kind,
         varies,
     }
 }
 
-const TOKENS: [TokenInfo; 5] = [
-    info("stream", Token::Stream, true, false),
-    info("frame", Token::Frame, true, true),
-    info("pts", Token::Pts, true, true),
-    info("utc", Token::Utc, false, true),
-    info("reason", Token::Reason, false, false),
+const TOKENS: [TokenInfo; 14] = [
+    info("stream", Token::Stream, Kind::Number, false),
+    info("pad", Token::Pad, Kind::Number, false),
+    info("sensor", Token::Sensor, Kind::Text, false),
+    info("frame", Token::Frame, Kind::Number, true),
+    info("pts", Token::Pts, Kind::NumberOrNone, true),
+    info("ntp", Token::Ntp, Kind::NumberOrNone, true),
+    info("utc", Token::Utc, Kind::Text, true),
+    info("reason", Token::Reason, Kind::Text, false),
+    info("label", Token::Label, Kind::Text, false),
+    info("class", Token::Class, Kind::NumberOrNone, false),
+    info("track", Token::Track, Kind::NumberOrNone, false),
+    info("confidence", Token::Confidence, Kind::Text, false),
+    info("object", Token::Object, Kind::NumberOrNone, false),
+    info("seq", Token::Seq, Kind::Number, false),
 ];
+
+/// What stands for a value that is not there.
+const NONE: &str = "none";
 
 /// No 64-bit number has more digits.
 const MAX_PADDING: usize = 20;
@@ -181,6 +225,15 @@ impl Template {
         })
     }
 
+    /// All frames of a stream get one name.
+    pub fn is_of_stream(&self) -> bool {
+        self.parts.iter().all(|part| match part {
+            Part::Literal(_) => true,
+            Part::Number { .. } => false,
+            Part::Token { index, .. } => TOKENS[*index].is_of_stream(),
+        })
+    }
+
     /// There is a `%d`.
     pub fn has_number(&self) -> bool {
         self.parts.iter().any(|p| matches!(p, Part::Number { .. }))
@@ -287,7 +340,9 @@ fn token(inner: &str) -> Result<Part, String> {
         .ok_or_else(|| format!("unknown token {{{name}}}"))?;
     let padding = match digits {
         None => 0,
-        Some(_) if !TOKENS[index].number => return Err(format!("{{{name}}} takes no padding")),
+        Some(_) if TOKENS[index].kind == Kind::Text => {
+            return Err(format!("{{{name}}} takes no padding"));
+        }
         Some(digits) => padding(digits)
             .ok_or_else(|| format!("padding \"{digits}\" of {{{name}}} is not like 06"))?,
     };
@@ -299,14 +354,34 @@ fn padded(number: u64, padding: usize) -> String {
 }
 
 fn value(token: Token, padding: usize, facts: &NameFacts<'_>) -> String {
+    let number = |number: Option<u64>| {
+        number.map_or_else(|| NONE.to_owned(), |number| padded(number, padding))
+    };
+    let text = |text: Option<&str>| text.map_or_else(|| NONE.to_owned(), sanitised);
+    let object = facts.object.map(|(_, object)| object);
     match token {
-        Token::Stream => padded(facts.stream.into(), padding),
-        Token::Frame => padded(facts.frame, padding),
-        Token::Pts => facts
-            .pts
-            .map_or_else(|| "none".to_owned(), |pts| padded(pts, padding)),
+        Token::Stream => number(Some(facts.stream.into())),
+        Token::Pad => number(Some(facts.meta.pad_index.into())),
+        Token::Sensor => text(facts.meta.sensor.as_deref()),
+        Token::Frame => number(Some(facts.frame)),
+        Token::Pts => number(facts.pts),
+        Token::Ntp => number(facts.meta.ntp),
         Token::Utc => sanitised(&facts.utc.strftime("%Y%m%dT%H%M%S.%3fZ").to_string()),
         Token::Reason => sanitised(facts.reason),
+        Token::Label => text(object.map(|object| object.label.as_str())),
+        // What counts from 0 is a number; a detector that has no class for an object may say -1.
+        Token::Class => number(
+            object
+                .and_then(|object| object.class_id)
+                .and_then(|id| id.try_into().ok()),
+        ),
+        Token::Track => number(object.and_then(|object| object.track_id)),
+        Token::Confidence => object
+            .and_then(|object| object.confidence)
+            .filter(|confidence| (0.0..=1.0).contains(confidence))
+            .map_or_else(|| NONE.to_owned(), |confidence| format!("{confidence:.2}")),
+        Token::Object => number(facts.object.map(|(place, _)| place as u64)),
+        Token::Seq => number(Some(facts.seq.into())),
     }
 }
 
@@ -375,15 +450,15 @@ impl Reader<'_> {
                 None
             }
             Part::Token { index, .. } => {
-                let longest = if !TOKENS[*index].number {
-                    rest.iter()
-                        .take_while(|b| is_value(**b))
-                        .count()
-                        .min(MAX_VALUE)
-                } else if TOKENS[*index].token == Token::Pts && rest.starts_with(b"none") {
-                    return self.number_from(part + 1, at + 4);
-                } else {
-                    digits(rest).min(MAX_PADDING)
+                let longest = match TOKENS[*index].kind {
+                    Kind::Text => {
+                        let value = rest.iter().take_while(|b| is_value(**b));
+                        value.count().min(MAX_VALUE)
+                    }
+                    Kind::NumberOrNone if rest.starts_with(NONE.as_bytes()) => {
+                        return self.number_from(part + 1, at + NONE.len());
+                    }
+                    Kind::Number | Kind::NumberOrNone => digits(rest).min(MAX_PADDING),
                 };
                 (1..=longest)
                     .rev()

@@ -2,9 +2,42 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use super::*;
+
+static META: LazyLock<FrameMeta> = LazyLock::new(|| FrameMeta {
+    pad_index: 5,
+    ntp: Some(1_700_000_000_000_000_000),
+    sensor: Some("Door/3".into()),
+    ..FrameMeta::default()
+});
+
+static CAR: LazyLock<Detection> = LazyLock::new(|| Detection {
+    label: "car".into(),
+    class_id: Some(2),
+    confidence: Some(0.8749),
+    track_id: Some(u64::MAX - 1),
+    ..Detection::default()
+});
+
+static NOTHING: Detection = Detection {
+    label: crate::meta::Label::const_new(""),
+    class_id: None,
+    component_id: None,
+    confidence: None,
+    track_id: None,
+    bounds: crate::meta::Bounds {
+        left: 0.0,
+        top: 0.0,
+        width: 0.0,
+        height: 0.0,
+    },
+    parent: None,
+    classifiers: Vec::new(),
+};
 
 fn facts() -> NameFacts<'static> {
     NameFacts {
@@ -14,6 +47,9 @@ fn facts() -> NameFacts<'static> {
         pts: Some(1_500_000_000),
         utc: "2026-01-02T03:04:05.678Z".parse().unwrap(),
         reason: "metadata",
+        meta: &META,
+        seq: 4,
+        object: Some((1, &CAR)),
     }
 }
 
@@ -35,6 +71,13 @@ fn templates_are_filled_in() {
         ("100%%-{{x}}.jpg", "100%-{x}.jpg"),
         ("./a//b/%d", "a/b/7"),
         ("/tmp/%012d_{stream:02}", "/tmp/000000000007_03"),
+        ("{pad:02}-{sensor}", "05-Door_3"),
+        ("{ntp}", "1700000000000000000"),
+        (
+            "{label}/{class:02}_{track}.jpg",
+            "car/02_18446744073709551614.jpg",
+        ),
+        ("{confidence}-{object:03}-{seq:02}", "0.87-001-04"),
     ] {
         assert_eq!(render(template), name, "{template}");
     }
@@ -48,6 +91,79 @@ fn a_missing_pts_says_so() {
     };
     let template = Template::parse("{pts:06}.jpg").unwrap();
     assert_eq!(template.render(&facts), Path::new("none.jpg"));
+}
+
+#[test]
+fn what_is_not_there_says_so() {
+    let meta = FrameMeta::default();
+    let bare = NameFacts {
+        meta: &meta,
+        object: None,
+        ..facts()
+    };
+    let template = "{sensor}{ntp:06} {label}{class:03}{track:06}{confidence}{object}";
+    let template = Template::parse(template).unwrap();
+    let name = "nonenone nonenonenonenonenone";
+    assert_eq!(template.render(&bare), Path::new(name));
+    let unsaid = NameFacts {
+        object: Some((0, &NOTHING)),
+        ..bare
+    };
+    let name = "nonenone _nonenonenone0";
+    assert_eq!(template.render(&unsaid), Path::new(name));
+    for (confidence, text) in [
+        (f32::NAN, "none"),
+        (f32::INFINITY, "none"),
+        (-0.1, "none"),
+        (1.0, "1.00"),
+        (0.0, "0.00"),
+    ] {
+        let object = Detection {
+            confidence: Some(confidence),
+            class_id: Some(-1),
+            ..CAR.clone()
+        };
+        let facts = NameFacts {
+            object: Some((0, &object)),
+            ..facts()
+        };
+        let template = Template::parse("{confidence}_{class:03}").unwrap();
+        assert_eq!(template.render(&facts), Path::new(&format!("{text}_none")));
+    }
+}
+
+#[test]
+fn labels_and_sensors_stay_in_their_folder() {
+    let template = Template::parse("out/{label}/{sensor}-{track}.jpg").unwrap();
+    let long = "Ω/".repeat(5000);
+    let lossy = String::from_utf8_lossy(b"\xff\xfe../..").into_owned();
+    for (label, name) in [
+        ("../../etc/x", "___.._etc_x"),
+        ("..", "__"),
+        (".", "_"),
+        ("", "_"),
+        ("/etc/passwd", "_etc_passwd"),
+        ("a\0b\nc\\d", "a_b_c_d"),
+        ("{stream}%d", "_stream__d"),
+        (&lossy, "__.._.."),
+        (&long, &"_".repeat(MAX_VALUE)),
+    ] {
+        let object = Detection {
+            label: label.into(),
+            ..CAR.clone()
+        };
+        let meta = FrameMeta {
+            sensor: Some(label.into()),
+            ..FrameMeta::default()
+        };
+        let facts = NameFacts {
+            meta: &meta,
+            object: Some((0, &object)),
+            ..facts()
+        };
+        let want = format!("out/{name}/{name}-18446744073709551614.jpg");
+        assert_eq!(template.render(&facts), Path::new(&want), "{label:?}");
+    }
 }
 
 #[test]
@@ -69,6 +185,8 @@ fn bad_templates_are_explained() {
         ("{nope}", 1, "unknown token {nope}"),
         ("{frame:6}", 1, "padding \"6\""),
         ("{reason:06}", 1, "{reason} takes no padding"),
+        ("{label:06}", 1, "{label} takes no padding"),
+        ("{confidence:02}", 1, "{confidence} takes no padding"),
         ("a\0b", 2, "a zero character"),
     ] {
         let error = Template::parse(template).unwrap_err();
@@ -76,7 +194,7 @@ fn bad_templates_are_explained() {
         assert!(error.problem.starts_with(problem), "{error}");
         let text = error.to_string();
         assert!(
-            text.contains("{stream} {frame} {pts} {utc} {reason}"),
+            text.contains("{stream} {pad} {sensor} {frame} {pts} {ntp} {utc} {reason} {label}"),
             "{text}"
         );
         assert!(text.contains("%06d, %%, {{, }}"), "{text}");
@@ -116,6 +234,9 @@ fn what_varies() {
         ("o/p-{stream}/q/{frame}.jpg", true, false, "o"),
         ("/{pts}", true, false, "/"),
         ("{utc}/a", true, false, ""),
+        ("{ntp}", true, false, ""),
+        ("{track}-{object}-{seq}-{label}", false, false, ""),
+        ("{class}-{confidence}-{pad}-{sensor}", false, false, ""),
     ] {
         let parsed = Template::parse(template).unwrap();
         assert_eq!(parsed.varies(), varies, "{template}");
@@ -144,6 +265,10 @@ fn numbers_are_read_back() {
         ("{pts}_%d", "none_8", Some(8)),
         ("{frame}%04d", "120045", Some(45)),
         ("{frame}.jpg", "5.jpg", None),
+        ("{label}-{track}-%d", "a-b-none-3", Some(3)),
+        ("{class:03}{object}%02d", "none507", Some(7)),
+        ("{ntp}{seq:02}-%d", "none04-12", Some(12)),
+        ("{track}-%d", "nine-3", None),
     ] {
         let parsed = Template::parse(template).unwrap();
         assert_eq!(
@@ -151,6 +276,15 @@ fn numbers_are_read_back() {
             number,
             "{template} {path}"
         );
+    }
+}
+
+#[test]
+fn what_is_of_a_stream() {
+    let of = |template: &str| Template::parse(template).unwrap().is_of_stream();
+    assert!(of("a.txt") && of("{stream}/{pad}-{sensor}.txt"));
+    for template in ["%d", "{frame}", "{stream}-{label}", "{reason}", "{track}"] {
+        assert!(!of(template), "{template}");
     }
 }
 
@@ -180,6 +314,11 @@ fn any_template() -> impl Strategy<Value = String> {
         Just("{stream}".to_owned()),
         Just("{pts}".to_owned()),
         Just("{utc}".to_owned()),
+        Just("{label}".to_owned()),
+        Just("{sensor}".to_owned()),
+        Just("{track:06}".to_owned()),
+        Just("{class}{object}{seq}{ntp}".to_owned()),
+        Just("{confidence}".to_owned()),
         Just("%%".to_owned()),
         Just("{{".to_owned()),
     ];
@@ -201,6 +340,8 @@ proptest! {
     fn a_name_has_the_components_of_its_template(
         template in any_template(),
         reason in any::<String>(),
+        label in any::<String>(),
+        sensor in any::<Option<String>>(),
         number: u64,
         pts: Option<u64>,
         frame: u64,
@@ -208,11 +349,18 @@ proptest! {
     ) {
         let Ok(parsed) = Template::parse(&template) else { return Ok(()) };
         let utc = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MIN);
-        let facts = NameFacts { number, stream: 1, frame, pts, utc, reason: &reason };
+        let meta = FrameMeta { sensor: sensor.map(Into::into), ntp: pts, ..FrameMeta::default() };
+        let object = Detection { label: label.into(), track_id: pts, ..Detection::default() };
+        let object = Some((0, &object));
+        let facts = NameFacts {
+            number, stream: 1, frame, pts, utc, reason: &reason, meta: &meta, seq: 0, object,
+        };
         let name = parsed.render(&facts);
         prop_assert!(name.starts_with(parsed.folder()));
         // What is filled in adds no folder and none of the names that mean another one.
-        let plain = parsed.render(&NameFacts { reason: "x", pts: Some(1), ..facts });
+        let plain = parsed.render(&NameFacts {
+            reason: "x", pts: Some(1), meta: &META, object: Some((1, &CAR)), ..facts
+        });
         let (got, want) = (name.components().count(), plain.components().count());
         prop_assert_eq!(got, want);
         for (got, want) in name.components().zip(plain.components()) {

@@ -17,11 +17,12 @@ use crate::fault::Fault;
 use crate::frame::map::sibling;
 use crate::frame::stats::{PictureStats, statistics};
 use crate::frame::{Frame, View};
-use crate::meta::FrameMeta;
+use crate::meta::{Detection, FrameMeta};
 
 use super::config::Config;
 use super::deliver::DeliverError;
 use super::deliver::files::{Files, Staged};
+use super::deliver::labels::{Labelled, Labels, Outcome, StagedLabels};
 use super::deliver::log::{Entry, Line, Log};
 use super::deliver::message::Outlet;
 use super::enums::OnError;
@@ -50,7 +51,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    fn name(&self) -> NameFacts<'_> {
+    pub fn name(&self) -> NameFacts<'_> {
         NameFacts {
             number: self.number,
             stream: self.stream,
@@ -58,7 +59,29 @@ impl Facts {
             pts: self.pts,
             utc: self.taken_at,
             reason: self.reason.as_str(),
+            meta: &self.meta,
+            seq: 0,
+            object: self.surest(),
         }
+    }
+
+    /// The object that a picture of the whole frame is named after: of those that match the one
+    /// with the highest confidence, the first of equals.
+    fn surest(&self) -> Option<(usize, &Detection)> {
+        let matches = self.matches.iter();
+        matches
+            .filter_map(|&place| Some((place, self.meta.detections.get(place)?)))
+            .reduce(|best, next| {
+                let confidence = |(_, object): (usize, &Detection)| {
+                    object
+                        .confidence
+                        .filter(|confidence| confidence.is_finite())
+                };
+                match confidence(next) > confidence(best) {
+                    true => next,
+                    false => best,
+                }
+            })
     }
 }
 
@@ -69,6 +92,16 @@ pub struct Capture {
     pub info: VideoInfo,
     /// Absent where only the record counts.
     pub frame: Option<Snapshot>,
+}
+
+impl Capture {
+    fn labelled(&self, shape: [usize; 3]) -> Labelled<'_> {
+        Labelled {
+            facts: &self.facts,
+            frame_size: [self.info.width(), self.info.height()],
+            shape,
+        }
+    }
 }
 
 /// Captures that are delivered or dropped together: one, with its pre-roll before it.
@@ -83,6 +116,7 @@ pub struct Job {
 #[derive(Debug)]
 pub struct Output {
     staged: Option<Staged>,
+    labels: Option<StagedLabels>,
     shape: [usize; 3],
     statistics: Option<PictureStats>,
 }
@@ -100,6 +134,7 @@ pub struct Delivery {
     pictures: Option<(Files, codec::EncodeSettings)>,
     /// Committed one at a time, so never contended.
     log: Option<Mutex<Log>>,
+    labels: Option<Labels>,
     /// Size of the picture where none is written.
     sizing: codec::EncodeSettings,
     with_statistics: bool,
@@ -114,6 +149,7 @@ pub struct Delivery {
     eos_posted: AtomicBool,
     failed: AtomicBool,
     fallback_said: AtomicBool,
+    left_out_said: AtomicBool,
 }
 
 impl Delivery {
@@ -149,6 +185,25 @@ impl Delivery {
                 Some(Mutex::new(log))
             }
         };
+        let labels = match &config.labels {
+            None => None,
+            Some(rules) => {
+                let (labels, repaired) = Labels::open(rules)?;
+                if let Some(path) = repaired {
+                    outlet.warn(&Fault::resource(
+                        gst::ResourceError::Write,
+                        format!(
+                            "{} was completed from its journal: an earlier run was killed",
+                            path.display()
+                        ),
+                    ));
+                }
+                if pictures.is_none() {
+                    first = labels.first_number()?;
+                }
+                Some(labels)
+            }
+        };
         let sizing = pictures.as_ref().map_or_else(
             || codec::EncodeSettings {
                 encoding: codec::Encoding::Raw,
@@ -161,6 +216,7 @@ impl Delivery {
         let delivery = Self {
             pictures,
             log,
+            labels,
             sizing,
             with_statistics: config.statistics,
             post_messages: config.post_messages,
@@ -173,6 +229,7 @@ impl Delivery {
             eos_posted: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             fallback_said: AtomicBool::new(false),
+            left_out_said: AtomicBool::new(false),
         };
         Ok((delivery, first))
     }
@@ -206,11 +263,19 @@ impl Delivery {
         }
     }
 
+    /// Nothing is on its way any more: what is written in parts becomes whole.
+    pub fn finish(&self) {
+        if let Some(Err(error)) = self.labels.as_ref().map(Labels::finish) {
+            self.report((&error).into());
+        }
+    }
+
     pub fn post_eos_if_done(&self, left: usize) {
         if left == 0
             && self.last_taken.load(Ordering::SeqCst)
             && !self.eos_posted.swap(true, Ordering::AcqRel)
         {
+            self.finish();
             self.outlet.saved_summary();
             self.outlet.eos();
         }
@@ -230,6 +295,7 @@ impl Delivery {
         };
         let mut output = Output {
             staged: None,
+            labels: None,
             shape: [height as usize, width as usize, channels],
             statistics: None,
         };
@@ -275,6 +341,28 @@ impl Delivery {
         Ok(output)
     }
 
+    /// Writes the label file that the picture is to have.
+    fn label(&self, capture: &Capture, mut output: Output) -> Result<Output, DeliverError> {
+        if let Some(labels) = &self.labels {
+            let labelled = capture.labelled(output.shape);
+            let mut outcome = labels.stage(&labelled, output.staged.as_ref())?;
+            output.labels = outcome.staged.take();
+            self.count_left_out(&outcome);
+        }
+        Ok(output)
+    }
+
+    fn count_left_out(&self, outcome: &Outcome) {
+        let left_out = &self.stats.labels_left_out;
+        left_out.fetch_add(outcome.left_out, Ordering::Relaxed);
+        if outcome.without_class && !self.left_out_said.swap(true, Ordering::AcqRel) {
+            let text = "objects without a class id have no YOLO labels: they are left out and \
+                        counted in stats as labels-left-out";
+            self.outlet
+                .warn(&Fault::stream(gst::StreamError::Format, text));
+        }
+    }
+
     /// Said once: the pictures are the same, only slower to make.
     fn say_fallback(&self, reason: &str) {
         if !self.fallback_said.swap(true, Ordering::AcqRel) {
@@ -284,12 +372,20 @@ impl Delivery {
         }
     }
 
-    /// Names the picture and logs it. Returns its file.
-    fn publish(&self, facts: &Facts, output: Output) -> Result<Option<PathBuf>, DeliverError> {
+    /// Names the picture and its labels, and logs it. Returns its file.
+    fn publish(&self, capture: &Capture, output: Output) -> Result<Option<PathBuf>, DeliverError> {
+        let facts = &capture.facts;
+        let labelled = capture.labelled(output.shape);
+        let (mut beside, mut apart) = (None, None);
+        match output.labels.map(StagedLabels::companion) {
+            Some(Ok(companion)) => beside = Some(companion),
+            Some(Err(staged)) => apart = Some(staged),
+            None => (),
+        }
         let mut file = None;
         if let (Some(staged), Some((files, _))) = (output.staged, &self.pictures) {
             let bytes = staged.bytes;
-            let published = files.publish(staged)?;
+            let published = files.publish_with(staged, beside)?;
             self.stats.pictures.fetch_add(1, Ordering::Relaxed);
             self.stats.bytes.fetch_add(bytes, Ordering::Relaxed);
             if published.renamed {
@@ -297,11 +393,20 @@ impl Delivery {
             }
             file = Some(published.path);
         }
+        if let Some(labels) = &self.labels {
+            if let Some(staged) = apart
+                && labels.publish(staged)?
+            {
+                self.stats.renamed.fetch_add(1, Ordering::Relaxed);
+            }
+            self.count_left_out(&labels.append(&labelled, file.as_deref())?);
+        }
         if let Some(log) = &self.log {
             let line = Line::from(Entry {
                 run: &self.run,
                 unique_id: self.unique_id,
                 facts,
+                frame_size: labelled.frame_size,
                 file: file.as_deref(),
                 shape: output.shape,
                 statistics: output.statistics.as_ref(),
@@ -367,7 +472,10 @@ impl Process for Delivery {
     fn work(&self, scratch: &mut Scratch, job: &mut Job) -> Self::Done {
         let captures = job.captures.iter_mut();
         captures
-            .map(|capture| self.encode(scratch, capture))
+            .map(|capture| {
+                let output = self.encode(scratch, capture)?;
+                self.label(capture, output)
+            })
             .collect()
     }
 
@@ -386,7 +494,7 @@ impl Process for Delivery {
             let delivered = done
                 .next()
                 .unwrap_or(Err(panic))
-                .and_then(|output| self.publish(facts, output));
+                .and_then(|output| self.publish(capture, output));
             match delivered {
                 Ok(file) => {
                     job.ticket.settle_one(Fate::Captured);

@@ -229,6 +229,8 @@ pub struct Stats {
     pub renamed: AtomicU64,
     /// Torn last lines of an earlier run cut off the log.
     pub log_repairs: AtomicU64,
+    /// Objects that the format of the label files cannot hold.
+    pub labels_left_out: AtomicU64,
     /// Microseconds from frame to bytes.
     encode_time: Mutex<Histogram<u32>>,
     started: Instant,
@@ -244,6 +246,7 @@ pub struct Snapshot {
     pub bytes: u64,
     pub renamed: u64,
     pub log_repairs: u64,
+    pub labels_left_out: u64,
     /// Frames per second since the start.
     pub seen_rate: f64,
     pub captured_rate: f64,
@@ -272,6 +275,7 @@ impl Default for Stats {
             bytes: AtomicU64::new(0),
             renamed: AtomicU64::new(0),
             log_repairs: AtomicU64::new(0),
+            labels_left_out: AtomicU64::new(0),
             encode_time: Mutex::new(encode_time),
             started: Instant::now(),
         }
@@ -339,6 +343,7 @@ impl Stats {
             bytes: self.bytes.load(Ordering::Relaxed),
             renamed: self.renamed.load(Ordering::Relaxed),
             log_repairs: self.log_repairs.load(Ordering::Relaxed),
+            labels_left_out: self.labels_left_out.load(Ordering::Relaxed),
             seen_rate: total.seen as f64 / seconds,
             captured_rate: total.captured as f64 / seconds,
             encode_time_p50: encode_time.value_at_quantile(0.5) * 1000,
@@ -369,6 +374,7 @@ impl Snapshot {
             .field("bytes", self.bytes)
             .field("renamed", self.renamed)
             .field("log-repairs", self.log_repairs)
+            .field("labels-left-out", self.labels_left_out)
             .field("seen-rate", self.seen_rate)
             .field("captured-rate", self.captured_rate)
             .field("encode-time-p50", self.encode_time_p50)

@@ -98,7 +98,7 @@ impl Converter {
 }
 
 /// Where a picture lies within `to` when it keeps its shape: x, y, width, height.
-pub(super) fn centred(from: &VideoInfo, to: &VideoInfo) -> (i32, i32, i32, i32) {
+pub(crate) fn centred(from: &VideoInfo, to: &VideoInfo) -> (i32, i32, i32, i32) {
     let shape = |info: &VideoInfo| {
         let par = info.par();
         (

@@ -45,6 +45,7 @@ pub struct Settings {
     pub timeout: u64,
     pub on_timeout: OnTimeout,
     pub prefetch: u32,
+    pub metadata_location: Option<String>,
 }
 
 impl Default for Settings {
@@ -77,6 +78,7 @@ impl Default for Settings {
             timeout: 0,
             on_timeout: OnTimeout::Fail,
             prefetch: 4,
+            metadata_location: None,
         }
     }
 }
@@ -133,6 +135,8 @@ pub struct Config {
     pub timeout: Option<Duration>,
     pub on_timeout: OnTimeout,
     pub prefetch: usize,
+    /// Where the detections of the frames are recorded.
+    pub metadata: Option<String>,
 }
 
 impl TryFrom<&Settings> for Config {
@@ -208,6 +212,10 @@ impl TryFrom<&Settings> for Config {
             timeout: Some(Duration::from_nanos(set.timeout)).filter(|timeout| !timeout.is_zero()),
             on_timeout: set.on_timeout,
             prefetch: set.prefetch as usize,
+            metadata: set
+                .metadata_location
+                .clone()
+                .filter(|text| !text.is_empty()),
         })
     }
 }

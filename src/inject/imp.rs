@@ -25,6 +25,7 @@ use super::negotiate::{Chosen, Wishes, choose, names_nvmm};
 use super::output::{Launched, Nvmm, Output, OutputError};
 use super::pace::Pace;
 use super::properties;
+use super::source::recorded::{Annotated, Metadata};
 use super::source::{
     self, Facts, Fetched, Later, Next, Opening, Picture, Rate, Report, Source, SourceError,
     Surroundings, Target,
@@ -55,6 +56,8 @@ struct Streaming {
     /// Until there is a source.
     opening: Option<Later>,
     source: Option<Box<dyn Source>>,
+    /// The detections that its frames are to have.
+    metadata: Option<Metadata>,
     output: Option<Output>,
     caps: Option<gst::Caps>,
     timeline: Option<Timeline>,
@@ -136,6 +139,10 @@ impl DsFrameInject {
         *lock(&self.config) = Some(config.clone());
         let mut streaming = lock(&self.streaming);
         *streaming = Streaming::default();
+        if let Some(location) = &config.metadata {
+            let metadata = Metadata::load(location, config.start_index);
+            streaming.metadata = Some(metadata.map_err(|error| Fault::from(&error))?);
+        }
         let surroundings = Surroundings {
             gate: self.gate.clone(),
             report: Arc::new(BusReport(
@@ -203,7 +210,10 @@ impl DsFrameInject {
             .post_warning(self.obj().upcast_ref());
         }
         lock(&self.shown).facts = Some(facts);
-        streaming.source = Some(source);
+        streaming.source = Some(match streaming.metadata.take() {
+            Some(metadata) => Annotated::new(source, metadata, config.looping),
+            None => source,
+        });
     }
 
     fn close(&self) {

@@ -157,6 +157,11 @@ impl Output {
         })
     }
 
+    /// What buffers are made like.
+    pub fn info(&self) -> &VideoInfo {
+        &self.info
+    }
+
     /// The pool whose surfaces may be waited for, so that the wait can be ended.
     pub fn waits_for(&self) -> Option<gst::BufferPool> {
         match &self.memory {

@@ -45,6 +45,7 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         time("timeout", "Timeout", "How long a pipe or another source may keep the pipeline waiting, in ns; 0 is for ever", d.timeout),
         choice("on-timeout", "On timeout", "What to do when timeout is over", d.on_timeout),
         uint("prefetch", "Prefetch", "Frames read and decoded ahead, in parallel; for NVMM they wait in pinned memory", (1, 1024), d.prefetch),
+        text("metadata-location", "Metadata location", "Detections to attach to the frames, as region-of-interest metas: a log of dsframecapture (JSON lines), a MOTChallenge file, or KITTI labels (a file, a folder, a glob or labels_%06d.txt); they take the place of those of pattern=objects", None),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats").nick("Statistics").blurb("Since start: frames, bytes, skipped, repeated, timeouts, and waiting-time for frames in ns").read_only().build(),
     ]
 });
@@ -78,6 +79,7 @@ crate::properties::stored! {
     "timeout" => timeout,
     "on-timeout" => on_timeout,
     "prefetch" => prefetch,
+    "metadata-location" => metadata_location,
 }
 
 /// The value of a readable property.

@@ -7,6 +7,7 @@
 mod faults;
 mod nvds;
 pub mod reader;
+pub mod records;
 pub mod roi;
 mod spare;
 

@@ -37,6 +37,74 @@ pub struct Staged {
     pub bytes: u64,
 }
 
+impl Staged {
+    /// Writes a file under a hidden name into the folder that it is for.
+    pub fn write(path: PathBuf, bytes: &[u8]) -> Result<Self, DeliverError> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut file = match hidden_file(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir_all(folder).map_err(failed(folder))?;
+                hidden_file(folder)
+            }
+            other => other,
+        }
+        .map_err(failed(&path))?;
+        file.write_all(bytes).map_err(failed(&path))?;
+        Ok(Self {
+            file,
+            path,
+            bytes: bytes.len() as u64,
+        })
+    }
+
+    /// The name that it is to get.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A file that has the name of a picture, with another suffix.
+#[derive(Debug)]
+pub struct Companion {
+    pub staged: Staged,
+    /// The picture has a suffix, which this one's stands for.
+    pub has_suffix: bool,
+    pub suffix: &'static str,
+}
+
+impl Companion {
+    fn path(&self, picture: &Path) -> PathBuf {
+        companion_path(picture, self.has_suffix, self.suffix)
+    }
+}
+
+/// `name.txt` for `name.jpg`, and for `name` if that has no suffix.
+pub fn companion_path(picture: &Path, has_suffix: bool, suffix: &str) -> PathBuf {
+    if has_suffix {
+        return picture.with_extension(suffix);
+    }
+    let mut name = picture.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    name.into()
+}
+
+/// Puts a file in place of another, whole: whoever reads it sees the one or the other.
+pub fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut NamedTempFile) -> io::Result<()>,
+) -> Result<(), DeliverError> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    if !folder.as_os_str().is_empty() {
+        fs::create_dir_all(folder).map_err(failed(folder))?;
+    }
+    let mut file = hidden_file(folder).map_err(failed(path))?;
+    write(&mut file).map_err(failed(path))?;
+    file.persist(path)
+        .map_err(|error| failed(path)(error.error))?;
+    Ok(())
+}
+
 #[derive(Debug)]
 pub struct Published {
     pub path: PathBuf,
@@ -134,48 +202,52 @@ impl Files {
 
     /// Writes a picture under a hidden name into the folder that it is for.
     pub fn stage(&self, facts: &NameFacts, bytes: &[u8]) -> Result<Staged, DeliverError> {
-        let path = self.template.render(facts);
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let mut file = match hidden_file(folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::create_dir_all(folder).map_err(failed(folder))?;
-                hidden_file(folder)
-            }
-            other => other,
-        }
-        .map_err(failed(&path))?;
-        file.write_all(bytes).map_err(failed(&path))?;
-        Ok(Staged {
-            file,
-            path,
-            bytes: bytes.len() as u64,
-        })
+        Staged::write(self.template.render(facts), bytes)
     }
 
     /// Gives a staged picture its name.
     pub fn publish(&self, staged: Staged) -> Result<Published, DeliverError> {
+        self.publish_with(staged, None)
+    }
+
+    /// Gives a picture and the file beside it their names: the same, so both must be free.
+    pub fn publish_with(
+        &self,
+        staged: Staged,
+        companion: Option<Companion>,
+    ) -> Result<Published, DeliverError> {
         let Staged { mut file, path, .. } = staged;
         let mut name = path.clone();
         let mut suffix = 1;
         loop {
-            let error = match file.persist_noclobber(&name) {
-                Ok(_) => {
-                    return Ok(Published {
-                        renamed: suffix > 1,
-                        path: name,
-                    });
+            let beside = companion.as_ref().map(|companion| companion.path(&name));
+            let beside_is_taken = beside.as_deref().is_some_and(is_there);
+            if !beside_is_taken {
+                match file.persist_noclobber(&name) {
+                    Ok(_) => {
+                        publish_beside(companion, beside, false)?;
+                        return Ok(Published {
+                            renamed: suffix > 1,
+                            path: name,
+                        });
+                    }
+                    Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
+                        file = error.file;
+                    }
+                    Err(error) => return Err(failed(&path)(error.error)),
                 }
-                Err(error) => error,
-            };
-            if error.error.kind() != ErrorKind::AlreadyExists {
-                return Err(failed(&path)(error.error));
             }
-            file = error.file;
-            if suffix == 1 && self.is_of_earlier_run(&name) {
+            let is_old = [Some(&name), beside.as_ref()]
+                .into_iter()
+                .flatten()
+                .filter(|path| is_there(path))
+                .all(|path| self.is_of_earlier_run(path));
+            if suffix == 1 && is_old {
                 match self.on_exists {
                     OnExists::Overwrite => {
                         file.persist(&name)
                             .map_err(|error| failed(&path)(error.error))?;
+                        publish_beside(companion, beside, true)?;
                         return Ok(Published {
                             path: name,
                             renamed: false,
@@ -195,4 +267,26 @@ impl Files {
             .and_then(|meta| meta.modified())
             .is_ok_and(|modified| modified <= self.started)
     }
+}
+
+fn is_there(path: impl AsRef<Path>) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+fn publish_beside(
+    companion: Option<Companion>,
+    path: Option<PathBuf>,
+    overwrite: bool,
+) -> Result<(), DeliverError> {
+    let (Some(companion), Some(path)) = (companion, path) else {
+        return Ok(());
+    };
+    let file = companion.staged.file;
+    let persisted = match overwrite {
+        true => file.persist(&path),
+        false => file.persist_noclobber(&path),
+    };
+    persisted
+        .map(drop)
+        .map_err(|error| failed(&path)(error.error))
 }

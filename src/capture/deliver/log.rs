@@ -4,23 +4,22 @@
 
 //! The log: JSON lines, one per capture, one write per line.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use serde::Serialize;
 
+use crate::capture::process::Facts;
 use crate::frame::stats::PictureStats;
-use crate::meta::Detection;
+use crate::meta::{Classifier, Detection};
 
 use super::DeliverError;
+use super::lines::LineFile;
 
 /// Version of the line's fields.
 const VERSION: u32 = 1;
 
-/// One line of the log. Field names are API.
+/// One line of the log. Field names are API. What is not known is null, and so is a number that is
+/// none.
 #[derive(Debug, Serialize)]
 pub struct Line<'a> {
     version: u32,
@@ -28,15 +27,26 @@ pub struct Line<'a> {
     pub unique_id: u32,
     pub frame_number: u64,
     pub stream: u32,
+    /// N of the muxer's pad `sink_N`.
+    pub pad: u32,
+    /// The name that the application gave to the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensor: Option<&'a str>,
     /// RFC 3339, UTC.
     pub timestamp: String,
     /// ns; null where the buffer had none.
     pub pts: Option<u64>,
+    /// ns since 1970, by the clock of the camera or the muxer.
+    pub ntp: Option<u64>,
     pub reason: &'static str,
     /// null where no picture is written.
     pub file: Option<String>,
     /// Height, width and channels of the picture.
     pub shape: [usize; 3],
+    /// Width and height of the frame: boxes are in its pixels.
+    pub frame_size: [u32; 2],
+    /// Width and height before the muxer scaled it.
+    pub source_size: Option<(u32, u32)>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub statistics: Option<Statistics>,
     pub objects_detected: usize,
@@ -66,21 +76,62 @@ impl From<&PictureStats> for Statistics {
 pub struct Object<'a> {
     label: &'a str,
     class_id: Option<i32>,
+    component_id: Option<i32>,
     confidence: Option<f32>,
     track_id: Option<u64>,
+    /// Left, top, width, height.
     #[serde(rename = "box")]
     bounds: [f32; 4],
+    /// It is one of those that were asked for.
+    matched: bool,
+    /// The place in this list of the object that it was found in.
+    parent: Option<usize>,
+    classifiers: Vec<Classes<'a>>,
 }
 
-impl<'a> From<&'a Detection> for Object<'a> {
-    fn from(detection: &'a Detection) -> Self {
+/// What one classifier says.
+#[derive(Debug, Serialize)]
+struct Classes<'a> {
+    kind: &'a str,
+    component_id: Option<i32>,
+    labels: Vec<Class<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Class<'a> {
+    label: &'a str,
+    class_id: Option<i32>,
+    probability: Option<f32>,
+}
+
+impl<'a> From<&'a Classifier> for Classes<'a> {
+    fn from(classifier: &'a Classifier) -> Self {
+        let labels = classifier.labels.iter().map(|label| Class {
+            label: &label.label,
+            class_id: label.class_id,
+            probability: label.probability,
+        });
+        Self {
+            kind: &classifier.kind,
+            component_id: classifier.component_id,
+            labels: labels.collect(),
+        }
+    }
+}
+
+impl<'a> Object<'a> {
+    fn new(detection: &'a Detection, matched: bool) -> Self {
         let bounds = detection.bounds;
         Self {
             label: &detection.label,
             class_id: detection.class_id,
+            component_id: detection.component_id,
             confidence: detection.confidence,
             track_id: detection.track_id,
             bounds: [bounds.left, bounds.top, bounds.width, bounds.height],
+            matched,
+            parent: detection.parent,
+            classifiers: detection.classifiers.iter().map(Classes::from).collect(),
         }
     }
 }
@@ -89,7 +140,9 @@ impl<'a> From<&'a Detection> for Object<'a> {
 pub struct Entry<'a> {
     pub run: &'a str,
     pub unique_id: u32,
-    pub facts: &'a crate::capture::process::Facts,
+    pub facts: &'a Facts,
+    /// Of the frame.
+    pub frame_size: [u32; 2],
     pub file: Option<&'a Path>,
     pub shape: [usize; 3],
     pub statistics: Option<&'a PictureStats>,
@@ -98,149 +151,163 @@ pub struct Entry<'a> {
 impl<'a> From<Entry<'a>> for Line<'a> {
     fn from(entry: Entry<'a>) -> Self {
         let facts = entry.facts;
-        let detections = &facts.meta.detections;
+        let meta = &facts.meta;
+        let mut matched = vec![false; meta.detections.len()];
+        for place in &facts.matches {
+            if let Some(matched) = matched.get_mut(*place) {
+                *matched = true;
+            }
+        }
+        let objects = meta.detections.iter().zip(matched);
         Self {
             version: VERSION,
             run: entry.run,
             unique_id: entry.unique_id,
             frame_number: facts.frame,
             stream: facts.stream,
+            pad: meta.pad_index,
+            sensor: meta.sensor.as_deref(),
             timestamp: facts.taken_at.to_string(),
             pts: facts.pts,
+            ntp: meta.ntp,
             reason: facts.reason.as_str(),
             file: entry.file.map(|path| path.to_string_lossy().into_owned()),
             shape: entry.shape,
+            frame_size: entry.frame_size,
+            source_size: meta.source_size,
             statistics: entry.statistics.map(Statistics::from),
-            objects_detected: detections.len(),
-            object_classes: detections.iter().map(|d| d.label.as_str()).collect(),
-            objects: detections.iter().map(Object::from).collect(),
+            objects_detected: meta.detections.len(),
+            object_classes: meta.detections.iter().map(|d| d.label.as_str()).collect(),
+            objects: objects
+                .map(|(d, matched)| Object::new(d, matched))
+                .collect(),
         }
     }
 }
 
 #[derive(Debug)]
-pub struct Log {
-    path: PathBuf,
-    file: File,
-    /// A pipe or a terminal cannot be cut.
-    regular: bool,
-}
+pub struct Log(LineFile);
 
 impl Log {
     /// Opens or makes the log. Returns whether a torn last line of an earlier run was cut off.
     pub fn open(path: &Path) -> Result<(Self, bool), DeliverError> {
-        let failed = |error| DeliverError::Write {
-            path: path.to_owned(),
-            error,
-        };
-        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let regular = fs::metadata(path).map_or(true, |meta| meta.is_file());
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .read(regular)
-            // A FIFO that nobody reads is an error now, not a hanging start.
-            .custom_flags(OFlags::NONBLOCK.bits() as i32)
-            .open(path)
-            .map_err(failed)?;
-        let flags = fcntl_getfl(&file).map_err(|error| failed(error.into()))?;
-        fcntl_setfl(&file, flags - OFlags::NONBLOCK).map_err(|error| failed(error.into()))?;
-        let mut log = Self {
-            path: path.to_owned(),
-            file,
-            regular,
-        };
-        let repaired = log.cut_torn_line().map_err(failed)?;
-        Ok((log, repaired))
-    }
-
-    fn cut_torn_line(&mut self) -> io::Result<bool> {
-        if !self.regular {
-            return Ok(false);
-        }
-        let length = self.file.metadata()?.len();
-        let mut end = length;
-        let mut chunk = [0; 4096];
-        while end > 0 {
-            let size = end.min(chunk.len() as u64);
-            let part = &mut chunk[..size as usize];
-            self.file.read_exact_at(part, end - size)?;
-            if let Some(at) = part.iter().rposition(|byte| *byte == b'\n') {
-                end = end - size + at as u64 + 1;
-                break;
-            }
-            end -= size;
-        }
-        if end < length {
-            self.file.set_len(end)?;
-        }
-        Ok(end < length)
+        let (file, repaired) = LineFile::open(path)?;
+        Ok((Self(file), repaired))
     }
 
     pub fn append(&mut self, line: &Line<'_>) -> Result<(), DeliverError> {
-        self.write_line(line).map_err(|error| DeliverError::Write {
-            path: self.path.clone(),
-            error,
-        })
-    }
-
-    fn write_line(&mut self, line: &Line<'_>) -> io::Result<()> {
-        let mut text = serde_json::to_vec(line)?;
+        let mut text = serde_json::to_vec(line).map_err(|error| DeliverError::Write {
+            path: self.0.path().to_owned(),
+            error: error.into(),
+        })?;
         text.push(b'\n');
-        let written = loop {
-            match self.file.write(&text) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-                other => break other?,
-            }
-        };
-        if written == text.len() {
-            return Ok(());
-        }
-        // Half a line, on a full disk or into a pipe: finish it, or take it back.
-        let rest = self.file.write_all(&text[written..]);
-        if rest.is_err() && self.regular {
-            self.cut_torn_line()?;
-        }
-        rest
+        self.0.append(&text)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::select::Reason;
+    use crate::meta::{Bounds, ClassLabel, FrameMeta};
 
-    #[test]
-    fn a_torn_tail_is_cut_off_and_whole_lines_stay() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("deep/er/log.jsonl");
-        assert!(!Log::open(&path).unwrap().1);
-        let whole = format!("{}\n{}\n", "a".repeat(5000), "b".repeat(5000));
-        for (content, kept) in [
-            (whole.clone(), whole.clone()),
-            (format!("{whole}{}", "c".repeat(9000)), whole),
-            ("torn".into(), String::new()),
-        ] {
-            fs::write(&path, &content).unwrap();
-            assert_eq!(Log::open(&path).unwrap().1, content != kept);
-            assert_eq!(fs::read_to_string(&path).unwrap(), kept);
+    fn line_of(facts: &Facts) -> String {
+        let line = Line::from(Entry {
+            run: "r",
+            unique_id: 7,
+            facts,
+            frame_size: [64, 48],
+            file: Some(Path::new("o/1.jpg")),
+            shape: [24, 32, 3],
+            statistics: None,
+        });
+        serde_json::to_string(&line).unwrap()
+    }
+
+    fn facts(meta: FrameMeta, matches: Vec<usize>) -> Facts {
+        Facts {
+            number: 1,
+            stream: 3,
+            frame: 42,
+            pts: None,
+            taken_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+            reason: Reason::Interval,
+            meta,
+            matches,
         }
     }
 
     #[test]
-    fn a_folder_or_an_unread_pipe_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(Log::open(folder.path()).is_err());
-        let pipe = folder.path().join("pipe");
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &pipe,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-            0,
-        )
-        .unwrap();
-        assert!(Log::open(&pipe).is_err());
+    fn a_line_has_all_that_is_known() {
+        let car = Detection {
+            label: "car \"x\"".into(),
+            class_id: Some(2),
+            component_id: Some(1),
+            confidence: Some(0.9),
+            track_id: Some(u64::MAX - 1),
+            bounds: Bounds {
+                left: 1.5,
+                top: 2.0,
+                width: 0.1,
+                height: 4.0,
+            },
+            ..Detection::default()
+        };
+        let plate = Detection {
+            label: "plate".into(),
+            confidence: Some(f32::NAN),
+            bounds: Bounds {
+                left: f32::INFINITY,
+                ..Bounds::default()
+            },
+            parent: Some(0),
+            classifiers: vec![Classifier {
+                component_id: Some(5),
+                kind: "colour".into(),
+                labels: vec![ClassLabel {
+                    label: "red".into(),
+                    class_id: Some(1),
+                    probability: Some(0.7),
+                }],
+            }],
+            ..Detection::default()
+        };
+        let meta = FrameMeta {
+            pad_index: 4,
+            ntp: Some(1_700_000_000_000_000_001),
+            source_size: Some((1920, 1080)),
+            sensor: Some("door".into()),
+            detections: vec![car, plate],
+            ..FrameMeta::default()
+        };
+        // A match beyond the list is nobody.
+        let text = line_of(&facts(meta, vec![1, 9]));
+        let want = concat!(
+            r#"{"version":1,"run":"r","unique_id":7,"frame_number":42,"stream":3,"pad":4,"#,
+            r#""sensor":"door","timestamp":"2026-01-02T03:04:05Z","pts":null,"#,
+            r#""ntp":1700000000000000001,"reason":"interval","file":"o/1.jpg","#,
+            r#""shape":[24,32,3],"frame_size":[64,48],"source_size":[1920,1080],"#,
+            r#""objects_detected":2,"object_classes":["car \"x\"","plate"],"objects":["#,
+            r#"{"label":"car \"x\"","class_id":2,"component_id":1,"confidence":0.9,"#,
+            r#""track_id":18446744073709551614,"box":[1.5,2.0,0.1,4.0],"matched":false,"#,
+            r#""parent":null,"classifiers":[]},"#,
+            r#"{"label":"plate","class_id":null,"component_id":null,"confidence":null,"#,
+            r#""track_id":null,"box":[null,0.0,0.0,0.0],"matched":true,"parent":0,"#,
+            r#""classifiers":[{"kind":"colour","component_id":5,"labels":["#,
+            r#"{"label":"red","class_id":1,"probability":0.7}]}]}]}"#,
+        );
+        assert_eq!(text, want);
+    }
+
+    #[test]
+    fn what_is_not_known_is_null_or_absent() {
+        let text = line_of(&facts(FrameMeta::default(), Vec::new()));
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!(line.get("sensor").is_none(), "{text}");
+        assert!(line.get("mean_intensity").is_none(), "{text}");
+        for field in ["pts", "ntp", "source_size"] {
+            assert!(line[field].is_null(), "{text}");
+        }
+        assert_eq!(line["objects"], serde_json::json!([]));
     }
 }

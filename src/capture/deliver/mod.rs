@@ -2,9 +2,11 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! How captures leave: as files, log lines and bus messages.
+//! How captures leave: as files, labels, log lines and bus messages.
 
 pub mod files;
+pub mod labels;
+pub mod lines;
 pub mod log;
 pub mod message;
 
@@ -21,6 +23,8 @@ pub enum DeliverError {
     Write { path: PathBuf, error: io::Error },
     #[error("{path} exists already, and on-exists is fail")]
     Exists { path: PathBuf },
+    #[error("property \"labels-location\": {path} {reason}")]
+    Labels { path: PathBuf, reason: String },
     #[error("cannot encode frame {frame} of stream {stream}: {error}")]
     Encode {
         stream: u32,
@@ -46,6 +50,7 @@ impl From<&DeliverError> for Fault {
             DeliverError::Write { .. } | DeliverError::Exists { .. } => {
                 Self::resource(gst::ResourceError::Write, error)
             }
+            DeliverError::Labels { .. } => Self::resource(gst::ResourceError::Settings, error),
             DeliverError::Encode { .. } => Self::stream(gst::StreamError::Encode, error),
             DeliverError::Panic { .. } => Self::library(gst::LibraryError::Failed, error),
         }

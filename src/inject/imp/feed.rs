@@ -19,6 +19,7 @@ use super::{DsFrameInject, Streaming, lock};
 use crate::inject::config::Config;
 use crate::inject::enums::{OnError, OnTimeout};
 use crate::inject::output::{Code, Launched, OutputError};
+use crate::inject::source::recorded::BoxFit;
 use crate::inject::source::{Fetched, Next, SourceError};
 
 /// Begins a frame that is `ahead` of the one to be pushed next. That one may wait for a surface.
@@ -213,12 +214,23 @@ impl DsFrameInject {
             pts,
             duration,
             detections,
+            boxes_of,
+            ..
         } = fetched;
         // Its frame may be the very buffer, which is then ours alone and need not be copied.
         drop(picture);
         let writable = buffer.make_mut();
-        for detection in &detections {
-            roi::attach(writable, detection);
+        let native = streaming.source.as_ref().map(|source| source.facts());
+        let native = native.and_then(|facts| facts.native.as_ref());
+        let fit = boxes_of.map(|size| {
+            let borders = native.filter(|_| config.add_borders);
+            BoxFit::new(size, output.info(), borders)
+        });
+        for mut detection in detections {
+            if let Some(fit) = fit {
+                detection.bounds = fit.apply(detection.bounds);
+            }
+            roi::attach(writable, &detection);
         }
         self.stamp(streaming, writable, pts, duration);
         if config.on_timeout == OnTimeout::Repeat && config.timeout.is_some() {

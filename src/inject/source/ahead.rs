@@ -51,6 +51,8 @@ pub fn bare(frame: Frame) -> Fetched {
         picture: Picture::Ready(frame),
         pts: None,
         duration: None,
+        number: None,
         detections: Vec::new(),
+        boxes_of: None,
     }
 }

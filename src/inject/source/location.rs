@@ -305,7 +305,7 @@ impl Pattern {
     }
 
     /// The numbers for which the folder has an entry.
-    fn numbers_in_folder(&self) -> Vec<u64> {
+    pub fn numbers_in_folder(&self) -> Vec<u64> {
         let (folder, before) = match self.prefix.rfind('/') {
             Some(at) => (&self.prefix[..=at], &self.prefix[at + 1..]),
             None => (".", self.prefix.as_str()),

@@ -14,6 +14,7 @@ pub mod layout;
 pub mod location;
 pub mod media;
 pub mod pattern;
+pub mod recorded;
 pub mod stream;
 #[cfg(test)]
 pub mod testing;
@@ -106,8 +107,12 @@ pub struct Fetched {
     /// Only from sources with timestamps of their own. Rises over loops.
     pub pts: Option<gst::ClockTime>,
     pub duration: Option<gst::ClockTime>,
-    /// What is known to be in the picture, in pixels of the target.
+    /// Its place in one pass, from 0, where that is more than counting frames.
+    pub number: Option<u64>,
+    /// What is known to be in the picture.
     pub detections: Vec<Detection>,
+    /// Width and height of the picture that detections are in pixels of; `None` for the target.
+    pub boxes_of: Option<(u32, u32)>,
 }
 
 // Returned once per frame and taken apart at once.

@@ -198,7 +198,9 @@ impl Source for PatternSource {
             },
             pts: None,
             duration: None,
+            number: None,
             detections: drawing.detections(number),
+            boxes_of: None,
         }))
     }
 

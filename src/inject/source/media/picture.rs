@@ -17,6 +17,8 @@ pub struct Decoded {
     pub info: VideoInfo,
     pub pts: gst::ClockTime,
     pub duration: Option<gst::ClockTime>,
+    /// Among those of its pass, if that is known.
+    pub number: Option<u64>,
 }
 
 pub type Job = Result<Decoded, SourceError>;
@@ -56,7 +58,9 @@ impl Finish {
             picture: Picture::Ready(self.fitter.fit(&wanted, frame)?),
             pts: Some(decoded.pts),
             duration: decoded.duration,
+            number: decoded.number,
             detections: Vec::new(),
+            boxes_of: None,
         })
     }
 }

@@ -92,6 +92,9 @@ pub struct Reader {
     /// End of the last frame that was handed out, on the output's timeline.
     end: Option<ClockTime>,
     from_start: bool,
+    /// Of the next frame, counted from the beginning of the pass; after a seek to somewhere else
+    /// its time has to tell.
+    number: Option<u64>,
     any_in_pass: bool,
     any: bool,
     ended: bool,
@@ -129,6 +132,7 @@ impl Reader {
             at: None,
             end: None,
             from_start: true,
+            number: Some(0),
             any_in_pass: false,
             any: false,
             ended: false,
@@ -152,6 +156,7 @@ impl Reader {
         self.due = at;
         self.seek_to = Some(at);
         self.from_start = at == self.start;
+        self.number = self.from_start.then_some(0);
         self.any_in_pass = false;
         self.ended = false;
     }
@@ -334,6 +339,8 @@ impl Reader {
         self.end = Some(pts.saturating_add(duration.unwrap_or(ClockTime::NSECOND)));
         self.any_in_pass = true;
         self.any = true;
+        let number = self.number.or_else(|| self.number_at(within));
+        self.number = number.map(|number| number + 1);
         if let Some(interval) = self.interval {
             let number = within.nseconds() / interval.nseconds() + 1;
             self.due = self.start.saturating_add(ClockTime::from_nseconds(
@@ -359,7 +366,15 @@ impl Reader {
             info,
             pts,
             duration,
+            number,
         })
+    }
+
+    /// The number of a frame at this time, at an even rate.
+    fn number_at(&self, within: ClockTime) -> Option<u64> {
+        let step = self.interval.or(self.frame_duration)?.nseconds().max(1);
+        let half = if self.interval.is_some() { 0 } else { step / 2 };
+        Some(within.nseconds().saturating_add(half) / step)
     }
 
     /// Demuxers take the end of a file for the end of the media. Where the media said that they

@@ -1,0 +1,117 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! MOTChallenge: a file for each stream, a line for each object:
+//! `frame,id,left,top,width,height,confidence,-1,-1,-1`. Frames count from 1, and an object that
+//! nothing tracks has the id -1.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use crate::capture::deliver::DeliverError;
+use crate::capture::deliver::lines::LineFile;
+use crate::capture::enums::OnExists;
+use crate::capture::name::{Template, with_suffix};
+
+use super::{Labelled, Objects, score};
+
+#[derive(Debug)]
+pub struct Mot {
+    template: Template,
+    on_exists: OnExists,
+    /// With the stream that each is of, by the name that the template gives.
+    files: BTreeMap<PathBuf, (u32, LineFile)>,
+}
+
+impl Mot {
+    pub fn open(template: Template, on_exists: OnExists) -> Result<Self, DeliverError> {
+        let folder = template.folder();
+        if !folder.as_os_str().is_empty() {
+            std::fs::create_dir_all(&folder).map_err(|error| DeliverError::Write {
+                path: folder.clone(),
+                error,
+            })?;
+        }
+        Ok(Self {
+            template,
+            on_exists,
+            files: BTreeMap::new(),
+        })
+    }
+
+    pub fn append(
+        &mut self,
+        labelled: &Labelled<'_>,
+        objects: &Objects<'_>,
+    ) -> Result<u64, DeliverError> {
+        let facts = labelled.facts;
+        let mut text = String::new();
+        for object in &objects.placed {
+            let id = match object.detection.track_id {
+                Some(id) => id.to_string(),
+                None => "-1".to_owned(),
+            };
+            let (left, top) = (object.left, object.top);
+            let (width, height) = (object.width(), object.height());
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "{},{id},{left},{top},{width},{height},{},-1,-1,-1",
+                facts.frame.saturating_add(1),
+                score(object.detection),
+            );
+        }
+        // Also for a frame without objects: that the file is there says that it was looked at.
+        let file = self.file(labelled)?;
+        if !text.is_empty() {
+            file.append(text.as_bytes())?;
+        }
+        Ok(objects.left_out)
+    }
+
+    fn file(&mut self, labelled: &Labelled<'_>) -> Result<&mut LineFile, DeliverError> {
+        let facts = labelled.facts;
+        let path = self.template.render(&facts.name());
+        if !self.files.contains_key(&path) {
+            let file = open(path.clone(), self.on_exists)?;
+            self.files.insert(path.clone(), (facts.stream, file));
+        }
+        match self.files.get_mut(&path) {
+            Some((stream, file)) if *stream == facts.stream => Ok(file),
+            _ => Err(DeliverError::Labels {
+                path,
+                reason: format!(
+                    "would hold stream {} besides another: add {{stream}} to it",
+                    facts.stream
+                ),
+            }),
+        }
+    }
+}
+
+/// What lies there of an earlier run is repaired, whatever becomes of it.
+fn open(path: PathBuf, on_exists: OnExists) -> Result<LineFile, DeliverError> {
+    let mut name = path.clone();
+    for suffix in 2.. {
+        let (mut file, _) = LineFile::open(&name)?;
+        let failed = |error| DeliverError::Write {
+            path: path.clone(),
+            error,
+        };
+        if file.is_empty().map_err(failed)? {
+            return Ok(file);
+        }
+        match on_exists {
+            OnExists::Continue => return Ok(file),
+            OnExists::Overwrite => {
+                file.clear().map_err(failed)?;
+                return Ok(file);
+            }
+            OnExists::Fail => return Err(DeliverError::Exists { path }),
+            OnExists::Suffix => name = with_suffix(&path, suffix),
+        }
+    }
+    Err(DeliverError::Exists { path })
+}
