@@ -11,6 +11,7 @@ pub mod deliver;
 pub mod enums;
 mod imp;
 pub mod name;
+pub mod picture;
 pub mod process;
 mod properties;
 mod run;

@@ -8,6 +8,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::meta::Detection;
+
 /// What a captured picture can put into its name.
 #[derive(Debug, Clone)]
 pub struct NameFacts<'a> {
@@ -20,6 +22,10 @@ pub struct NameFacts<'a> {
     /// The wall clock.
     pub utc: jiff::Timestamp,
     pub reason: &'a str,
+    /// The number of the picture within the capture.
+    pub seq: u32,
+    /// What it shows, and its place in the frame's list.
+    pub object: Option<(usize, &'a Detection)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

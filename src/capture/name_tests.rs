@@ -14,6 +14,8 @@ fn facts() -> NameFacts<'static> {
         pts: Some(1_500_000_000),
         utc: "2026-01-02T03:04:05.678Z".parse().unwrap(),
         reason: "metadata",
+        seq: 0,
+        object: None,
     }
 }
 
@@ -208,7 +210,7 @@ proptest! {
     ) {
         let Ok(parsed) = Template::parse(&template) else { return Ok(()) };
         let utc = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MIN);
-        let facts = NameFacts { number, stream: 1, frame, pts, utc, reason: &reason };
+        let facts = NameFacts { number, stream: 1, frame, pts, utc, reason: &reason, ..facts() };
         let name = parsed.render(&facts);
         prop_assert!(name.starts_with(parsed.folder()));
         // What is filled in adds no folder and none of the names that mean another one.

@@ -5,7 +5,6 @@
 //! What happens to a captured frame on the worker threads: encode, stage, then in order publish,
 //! log and tell.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -19,13 +18,15 @@ use crate::frame::stats::{PictureStats, statistics};
 use crate::frame::{Frame, View};
 use crate::meta::FrameMeta;
 
-use super::config::Config;
+use super::config::{Config, Drawing};
 use super::deliver::DeliverError;
-use super::deliver::files::{Files, Staged};
+use super::deliver::files::{Files, Published, Staged};
 use super::deliver::log::{Entry, Line, Log};
 use super::deliver::message::Outlet;
 use super::enums::OnError;
 use super::name::NameFacts;
+use super::picture::region::CropRules;
+use super::picture::{Saved, Shot, Subject, boxes, shots};
 use super::select::Reason;
 use super::snapshot::Snapshot;
 use super::stats::{Fate, Stats, Ticket};
@@ -50,7 +51,11 @@ pub struct Facts {
 }
 
 impl Facts {
-    fn name(&self) -> NameFacts<'_> {
+    fn name(&self, shot: &Shot) -> NameFacts<'_> {
+        let object = match shot.subject {
+            Subject::Frame => None,
+            Subject::Object(index) => self.meta.detections.get(index).map(|it| (index, it)),
+        };
         NameFacts {
             number: self.number,
             stream: self.stream,
@@ -58,6 +63,8 @@ impl Facts {
             pts: self.pts,
             utc: self.taken_at,
             reason: self.reason.as_str(),
+            seq: shot.seq,
+            object,
         }
     }
 }
@@ -82,9 +89,27 @@ pub struct Job {
 /// A capture that is ready to be committed.
 #[derive(Debug)]
 pub struct Output {
-    staged: Option<Staged>,
+    /// They are published together, in this order.
+    pictures: Vec<Waiting>,
     shape: [usize; 3],
     statistics: Option<PictureStats>,
+}
+
+/// A picture that waits for its name.
+#[derive(Debug)]
+struct Waiting {
+    subject: Subject,
+    /// With boxes and labels, beside one without.
+    is_copy: bool,
+    staged: Staged,
+}
+
+/// What pictures are made, and where they go.
+struct Pictures {
+    files: Files,
+    encode: codec::EncodeSettings,
+    crop: Option<CropRules>,
+    drawing: Drawing,
 }
 
 #[derive(Default)]
@@ -97,10 +122,10 @@ pub struct Scratch {
 
 /// Where captures go, for one run of the element.
 pub struct Delivery {
-    pictures: Option<(Files, codec::EncodeSettings)>,
+    pictures: Option<Pictures>,
     /// Committed one at a time, so never contended.
     log: Option<Mutex<Log>>,
-    /// Size of the picture where none is written.
+    /// Of the picture of a whole frame, also where none is written.
     sizing: codec::EncodeSettings,
     with_statistics: bool,
     post_messages: bool,
@@ -129,7 +154,12 @@ impl Delivery {
             Some(pictures) => {
                 let files = Files::open(pictures.template.clone(), pictures.on_exists)?;
                 first = files.first_number()?;
-                Some((files, pictures.encode))
+                Some(Pictures {
+                    files,
+                    encode: pictures.encode,
+                    crop: pictures.crop,
+                    drawing: pictures.drawing,
+                })
             }
         };
         let log = match &config.log {
@@ -156,7 +186,15 @@ impl Delivery {
                 height: config.size.1,
                 ..Default::default()
             },
-            |(_, encode)| *encode,
+            |pictures| match pictures.crop {
+                None => pictures.encode,
+                // Those are the sizes of crops.
+                Some(_) => codec::EncodeSettings {
+                    width: 0,
+                    height: 0,
+                    ..pictures.encode
+                },
+            },
         );
         let delivery = Self {
             pictures,
@@ -229,7 +267,7 @@ impl Delivery {
             _ => 3,
         };
         let mut output = Output {
-            staged: None,
+            pictures: Vec::new(),
             shape: [height as usize, width as usize, channels],
             statistics: None,
         };
@@ -237,42 +275,104 @@ impl Delivery {
             return Ok(output);
         };
         let begun = Instant::now();
-        let picture = match &frame {
-            Snapshot::Host(frame) => {
-                if self.with_statistics {
-                    let stats = picture_statistics(&mut scratch.scaler, frame, width, height);
-                    output.statistics = Some(stats.map_err(encode_error)?);
+        if self.with_statistics {
+            let stats = match &frame {
+                Snapshot::Host(frame) => {
+                    picture_statistics(&mut scratch.scaler, frame, width, height)
                 }
-                let encode = |(_, settings): &(Files, _)| {
-                    let Scratch { encoder, bytes, .. } = &mut *scratch;
-                    encoder.encode(frame, settings, bytes)
-                };
-                self.pictures.as_ref().map(encode)
-            }
-            Snapshot::Card(frame) => {
-                if self.with_statistics {
-                    let stats = scratch.card.statistics(frame, width, height);
-                    output.statistics = Some(stats.map_err(encode_error)?);
-                }
-                let encode = |(_, settings): &(Files, _)| {
-                    let Scratch { card, bytes, .. } = &mut *scratch;
-                    card.encode(frame, settings, bytes)
-                };
-                self.pictures.as_ref().map(encode)
-            }
+                Snapshot::Card(frame) => scratch.card.statistics(frame, width, height),
+            };
+            output.statistics = Some(stats.map_err(encode_error)?);
+        }
+        if let Some(pictures) = &self.pictures {
+            self.picture(scratch, pictures, capture, frame, begun, &mut output)?;
+        }
+        Ok(output)
+    }
+
+    /// Makes and stages all pictures of a frame.
+    fn picture(
+        &self,
+        scratch: &mut Scratch,
+        pictures: &Pictures,
+        capture: &Capture,
+        frame: Snapshot,
+        begun: Instant,
+        output: &mut Output,
+    ) -> Result<(), DeliverError> {
+        let facts = &capture.facts;
+        let info = frame.info().clone();
+        let size = (info.width(), info.height());
+        let (shots, skipped) = shots(facts, pictures.crop.as_ref(), info.format(), size);
+        self.stats
+            .objects_skipped
+            .fetch_add(skipped, Ordering::Relaxed);
+        let takes: &[bool] = match pictures.drawing {
+            Drawing::Never => &[false],
+            Drawing::Always => &[true],
+            Drawing::Beside => &[false, true],
         };
-        // The next frame can have its memory.
-        drop(frame);
-        if let (Some(picture), Some((files, _))) = (picture, &self.pictures) {
-            let picture = picture.map_err(encode_error)?;
-            self.stats.record_encode_time(begun.elapsed());
+        let takes = || takes.iter().copied();
+        let mut takes = shots
+            .iter()
+            .flat_map(|shot| takes().map(move |drawn| (shot, drawn)))
+            .peekable();
+        let mut frame = Some(frame);
+        let mut encoding = begun.elapsed();
+        while let (Some(source), Some((shot, drawn))) = (&frame, takes.next()) {
+            let begun = Instant::now();
+            let settings = shot.settings(&pictures.encode);
+            let rects = drawn.then(|| {
+                let picture = (settings.width, settings.height);
+                let detections = &facts.meta.detections;
+                boxes::rects(detections, &facts.matches, size, shot.part, picture)
+            });
+            let change = shot.change(rects.as_deref());
+            let bytes = &mut scratch.bytes;
+            let picture = match source {
+                Snapshot::Host(frame) => {
+                    let encoder = &mut scratch.encoder;
+                    encoder.encode_changed(frame, &change, &settings, bytes)
+                }
+                Snapshot::Card(frame) => {
+                    let encoder = &mut scratch.card;
+                    encoder.encode_changed(frame, &change, &settings, bytes)
+                }
+            };
+            if takes.peek().is_none() {
+                // The next frame can have its memory.
+                frame = None;
+            }
+            let picture = picture.map_err(|error| DeliverError::Encode {
+                stream: facts.stream,
+                frame: facts.frame,
+                error,
+            })?;
+            encoding += begun.elapsed();
             if let Some(reason) = scratch.card.take_fallback() {
                 self.say_fallback(&reason);
             }
-            output.shape = [picture.height, picture.width, picture.channels];
-            output.staged = Some(files.stage(&capture.facts.name(), &scratch.bytes)?);
+            let is_copy = drawn && pictures.drawing == Drawing::Beside;
+            if shot.subject == Subject::Frame && !is_copy {
+                output.shape = [picture.height, picture.width, picture.channels];
+            }
+            let name = facts.name(shot);
+            let staged = match is_copy {
+                false => pictures.files.stage(&name, &scratch.bytes),
+                true => pictures
+                    .files
+                    .stage_beside(&name, "annotated", &scratch.bytes),
+            };
+            output.pictures.push(Waiting {
+                subject: shot.subject,
+                is_copy,
+                staged: staged?,
+            });
         }
-        Ok(output)
+        if !output.pictures.is_empty() {
+            self.stats.record_encode_time(encoding);
+        }
+        Ok(())
     }
 
     /// Said once: the pictures are the same, only slower to make.
@@ -284,25 +384,18 @@ impl Delivery {
         }
     }
 
-    /// Names the picture and logs it. Returns its file.
-    fn publish(&self, facts: &Facts, output: Output) -> Result<Option<PathBuf>, DeliverError> {
-        let mut file = None;
-        if let (Some(staged), Some((files, _))) = (output.staged, &self.pictures) {
-            let bytes = staged.bytes;
-            let published = files.publish(staged)?;
-            self.stats.pictures.fetch_add(1, Ordering::Relaxed);
-            self.stats.bytes.fetch_add(bytes, Ordering::Relaxed);
-            if published.renamed {
-                self.stats.renamed.fetch_add(1, Ordering::Relaxed);
-            }
-            file = Some(published.path);
-        }
+    /// Names the pictures and logs them.
+    fn publish(&self, facts: &Facts, output: Output) -> Result<Vec<Saved>, DeliverError> {
+        let saved = match &self.pictures {
+            Some(pictures) => self.name(&pictures.files, output.pictures)?,
+            None => Vec::new(),
+        };
         if let Some(log) = &self.log {
             let line = Line::from(Entry {
                 run: &self.run,
                 unique_id: self.unique_id,
                 facts,
-                file: file.as_deref(),
+                pictures: &saved,
                 shape: output.shape,
                 statistics: output.statistics.as_ref(),
             });
@@ -310,7 +403,38 @@ impl Delivery {
                 .unwrap_or_else(PoisonError::into_inner)
                 .append(&line)?;
         }
-        Ok(file)
+        Ok(saved)
+    }
+
+    /// All of the pictures, or none.
+    fn name(&self, files: &Files, waiting: Vec<Waiting>) -> Result<Vec<Saved>, DeliverError> {
+        let mut bytes = 0;
+        let mut published: Vec<(Published, Subject, bool)> = Vec::new();
+        for picture in waiting {
+            bytes += picture.staged.bytes;
+            match files.publish(picture.staged) {
+                Ok(file) => published.push((file, picture.subject, picture.is_copy)),
+                Err(error) => {
+                    for (file, ..) in &published {
+                        Files::take_back(file);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        let renamed = published.iter().filter(|(file, ..)| file.renamed).count();
+        let stats = &self.stats;
+        stats
+            .pictures
+            .fetch_add(published.len() as u64, Ordering::Relaxed);
+        stats.bytes.fetch_add(bytes, Ordering::Relaxed);
+        stats.renamed.fetch_add(renamed as u64, Ordering::Relaxed);
+        let saved = published.into_iter().map(|(file, subject, is_copy)| Saved {
+            subject,
+            is_copy,
+            path: file.path,
+        });
+        Ok(saved.collect())
     }
 
     /// A capture failed: what that means is up to `on-error`.
@@ -388,11 +512,11 @@ impl Process for Delivery {
                 .unwrap_or(Err(panic))
                 .and_then(|output| self.publish(facts, output));
             match delivered {
-                Ok(file) => {
+                Ok(pictures) => {
                     job.ticket.settle_one(Fate::Captured);
                     // Whoever reads `stats` on this message finds the capture counted.
                     if self.post_messages {
-                        self.outlet.saved(facts, file.as_deref());
+                        self.outlet.saved(facts, &pictures);
                     }
                 }
                 Err(error) => {

@@ -423,6 +423,7 @@ impl Streaming {
     fn job(&mut self, buffer: &gst::Buffer, taken: Taken, info: VideoInfo) -> Capture {
         let number = self.next_number;
         self.next_number += 1;
+        let detections = roi::read(buffer);
         Capture {
             facts: Facts {
                 number,
@@ -431,11 +432,11 @@ impl Streaming {
                 pts: taken.pts.map(gst::ClockTime::nseconds),
                 taken_at: jiff::Timestamp::now(),
                 reason: taken.reason,
+                matches: (0..detections.len()).collect(),
                 meta: FrameMeta {
-                    detections: roi::read(buffer),
+                    detections,
                     ..FrameMeta::default()
                 },
-                matches: Vec::new(),
             },
             info,
             frame: None,

@@ -227,6 +227,8 @@ pub struct Stats {
     pub bytes: AtomicU64,
     /// Files that got a suffix because their name was taken.
     pub renamed: AtomicU64,
+    /// Objects without a picture of their own, as their boxes are none or not in the frame.
+    pub objects_skipped: AtomicU64,
     /// Torn last lines of an earlier run cut off the log.
     pub log_repairs: AtomicU64,
     /// Microseconds from frame to bytes.
@@ -243,6 +245,7 @@ pub struct Snapshot {
     pub pictures: u64,
     pub bytes: u64,
     pub renamed: u64,
+    pub objects_skipped: u64,
     pub log_repairs: u64,
     /// Frames per second since the start.
     pub seen_rate: f64,
@@ -271,6 +274,7 @@ impl Default for Stats {
             pictures: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             renamed: AtomicU64::new(0),
+            objects_skipped: AtomicU64::new(0),
             log_repairs: AtomicU64::new(0),
             encode_time: Mutex::new(encode_time),
             started: Instant::now(),
@@ -338,6 +342,7 @@ impl Stats {
             pictures: self.pictures.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             renamed: self.renamed.load(Ordering::Relaxed),
+            objects_skipped: self.objects_skipped.load(Ordering::Relaxed),
             log_repairs: self.log_repairs.load(Ordering::Relaxed),
             seen_rate: total.seen as f64 / seconds,
             captured_rate: total.captured as f64 / seconds,
@@ -368,6 +373,7 @@ impl Snapshot {
             .field("pictures", self.pictures)
             .field("bytes", self.bytes)
             .field("renamed", self.renamed)
+            .field("objects-skipped", self.objects_skipped)
             .field("log-repairs", self.log_repairs)
             .field("seen-rate", self.seen_rate)
             .field("captured-rate", self.captured_rate)

@@ -65,6 +65,18 @@ fn hidden_file(folder: &Path) -> io::Result<NamedTempFile> {
         .tempfile_in(folder)
 }
 
+/// `name-what.jpg` for `name.jpg`.
+fn beside(path: &Path, what: &str) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push("-");
+    name.push(what);
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
 fn modified(file: &NamedTempFile) -> io::Result<SystemTime> {
     file.as_file().metadata()?.modified()
 }
@@ -134,7 +146,20 @@ impl Files {
 
     /// Writes a picture under a hidden name into the folder that it is for.
     pub fn stage(&self, facts: &NameFacts, bytes: &[u8]) -> Result<Staged, DeliverError> {
-        let path = self.template.render(facts);
+        Self::stage_as(self.template.render(facts), bytes)
+    }
+
+    /// The same for one that stands beside another picture of these facts.
+    pub fn stage_beside(
+        &self,
+        facts: &NameFacts,
+        what: &str,
+        bytes: &[u8],
+    ) -> Result<Staged, DeliverError> {
+        Self::stage_as(beside(&self.template.render(facts), what), bytes)
+    }
+
+    fn stage_as(path: PathBuf, bytes: &[u8]) -> Result<Staged, DeliverError> {
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut file = match hidden_file(folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -190,9 +215,31 @@ impl Files {
         }
     }
 
+    /// Removes what was published with others that could not be.
+    pub fn take_back(published: &Published) {
+        // Should it be gone, that was the aim.
+        let _ = fs::remove_file(&published.path);
+    }
+
     fn is_of_earlier_run(&self, path: &Path) -> bool {
         fs::symlink_metadata(path)
             .and_then(|meta| meta.modified())
             .is_ok_and(|modified| modified <= self.started)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_companions_keep_folder_and_suffix() {
+        for (path, expected) in [
+            ("a/b.jpg", "a/b-annotated.jpg"),
+            ("b", "b-annotated"),
+            ("a.b/c.d.png", "a.b/c.d-annotated.png"),
+        ] {
+            assert_eq!(beside(Path::new(path), "annotated"), Path::new(expected));
+        }
     }
 }

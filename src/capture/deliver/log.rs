@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use serde::Serialize;
 
+use crate::capture::picture::{Saved, Subject};
 use crate::frame::stats::PictureStats;
 use crate::meta::Detection;
 
@@ -33,8 +34,11 @@ pub struct Line<'a> {
     /// ns; null where the buffer had none.
     pub pts: Option<u64>,
     pub reason: &'static str,
-    /// null where no picture is written.
+    /// Of the frame; null where no picture of it is written.
     pub file: Option<String>,
+    /// The same with boxes and labels, where both are written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annotated: Option<String>,
     /// Height, width and channels of the picture.
     pub shape: [usize; 3],
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -70,6 +74,12 @@ pub struct Object<'a> {
     track_id: Option<u64>,
     #[serde(rename = "box")]
     bounds: [f32; 4],
+    /// The file that shows the object alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crop: Option<String>,
+    /// The same with boxes and labels, where both are written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotated: Option<String>,
 }
 
 impl<'a> From<&'a Detection> for Object<'a> {
@@ -81,6 +91,8 @@ impl<'a> From<&'a Detection> for Object<'a> {
             confidence: detection.confidence,
             track_id: detection.track_id,
             bounds: [bounds.left, bounds.top, bounds.width, bounds.height],
+            crop: None,
+            annotated: None,
         }
     }
 }
@@ -90,7 +102,8 @@ pub struct Entry<'a> {
     pub run: &'a str,
     pub unique_id: u32,
     pub facts: &'a crate::capture::process::Facts,
-    pub file: Option<&'a Path>,
+    /// In the order in which they were published.
+    pub pictures: &'a [Saved],
     pub shape: [usize; 3],
     pub statistics: Option<&'a PictureStats>,
 }
@@ -99,6 +112,23 @@ impl<'a> From<Entry<'a>> for Line<'a> {
     fn from(entry: Entry<'a>) -> Self {
         let facts = entry.facts;
         let detections = &facts.meta.detections;
+        let mut objects: Vec<Object<'a>> = detections.iter().map(Object::from).collect();
+        let (mut file, mut annotated) = (None, None);
+        for picture in entry.pictures {
+            let name = Some(picture.path.to_string_lossy().into_owned());
+            match (picture.subject, picture.is_copy) {
+                (Subject::Frame, false) => file = name,
+                (Subject::Frame, true) => annotated = name,
+                (Subject::Object(index), is_copy) => {
+                    if let Some(object) = objects.get_mut(index) {
+                        match is_copy {
+                            false => object.crop = name,
+                            true => object.annotated = name,
+                        }
+                    }
+                }
+            }
+        }
         Self {
             version: VERSION,
             run: entry.run,
@@ -108,12 +138,13 @@ impl<'a> From<Entry<'a>> for Line<'a> {
             timestamp: facts.taken_at.to_string(),
             pts: facts.pts,
             reason: facts.reason.as_str(),
-            file: entry.file.map(|path| path.to_string_lossy().into_owned()),
+            file,
+            annotated,
             shape: entry.shape,
             statistics: entry.statistics.map(Statistics::from),
             objects_detected: detections.len(),
             object_classes: detections.iter().map(|d| d.label.as_str()).collect(),
-            objects: detections.iter().map(Object::from).collect(),
+            objects,
         }
     }
 }
