@@ -99,10 +99,12 @@ impl Axis {
             return;
         }
         let centre = (start + end) / 2.0;
-        let grown = Span::of(centre - wanted / 2.0, centre + wanted / 2.0);
+        // As many pixels, wherever the centre is.
+        let len = (wanted - SLACK).ceil();
+        let low = (centre - len / 2.0 + SLACK).floor() as i64;
         self.wanted = Span {
-            low: grown.low.min(self.object.low),
-            high: grown.high.max(self.object.high),
+            low: low.min(self.object.low),
+            high: (low + len as i64).max(self.object.high),
         };
     }
 

@@ -212,7 +212,9 @@ proptest! {
             prop_assert!(f64::from(part.height) >= grown(y, min_size.1, size.1) - slack);
         }
         let room = size.0.min(size.1);
-        if square && f64::from(room) >= (x.1 - x.0).max(y.1 - y.0) + 6.0 {
+        // Otherwise the object may end with the frame, an odd number of pixels from an even one.
+        let even = align == (1, 1) || (size.0 % 2, size.1 % 2) == (0, 0);
+        if square && even && f64::from(room) >= (x.1 - x.0).max(y.1 - y.0) + 6.0 {
             prop_assert_eq!(part.width, part.height);
         }
     }
