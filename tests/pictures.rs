@@ -506,6 +506,20 @@ fn jpegs_look_like_the_lossless_ones() {
     }
 }
 
+/// More than a process may have files open, as a rule.
+#[test]
+fn a_capture_may_have_very_many_pictures() {
+    let folder = tempdir().unwrap();
+    let info = info(VideoFormat::Rgb, 64, 48);
+    let boxes = (0..1500).map(|i| detection("", [i % 60, i / 60, 4, 4]));
+    let boxes: Vec<_> = boxes.collect();
+    let location = at(&folder, "{frame}.raw");
+    let properties = [("crop", "objects"), ("annotate", "none")];
+    let (rig, _) = capture(&info, &boxes, &location, &properties);
+    assert_eq!((rig.count("captured"), rig.count("pictures")), (1, 1500));
+    assert_eq!(files(folder.path()).len(), 1500);
+}
+
 /// A sliver is not made a picture of endless height.
 #[test]
 fn slivers_are_squeezed() {

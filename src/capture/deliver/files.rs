@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::capture::enums::OnExists;
 use crate::capture::name::{NameFacts, Template, with_suffix};
@@ -29,10 +29,11 @@ pub struct Files {
     started: SystemTime,
 }
 
-/// A whole picture under a hidden name; gone when dropped.
+/// A whole picture under a hidden name; gone when dropped. Closed: a capture may have more pictures
+/// than a process may have files open.
 #[derive(Debug)]
 pub struct Staged {
-    file: NamedTempFile,
+    file: TempPath,
     path: PathBuf,
     pub bytes: u64,
 }
@@ -171,7 +172,7 @@ impl Files {
         .map_err(failed(&path))?;
         file.write_all(bytes).map_err(failed(&path))?;
         Ok(Staged {
-            file,
+            file: file.into_temp_path(),
             path,
             bytes: bytes.len() as u64,
         })
@@ -195,7 +196,7 @@ impl Files {
             if error.error.kind() != ErrorKind::AlreadyExists {
                 return Err(failed(&path)(error.error));
             }
-            file = error.file;
+            file = error.path;
             if suffix == 1 && self.is_of_earlier_run(&name) {
                 match self.on_exists {
                     OnExists::Overwrite => {
