@@ -18,6 +18,7 @@ use super::enums::{
     UnknownConfidence,
 };
 use super::name::Template;
+use super::picture::region::{CropRules, parse_size};
 use super::select::Rules;
 use rules::rules;
 
@@ -144,6 +145,18 @@ pub struct Pictures {
     pub template: Template,
     pub encode: codec::EncodeSettings,
     pub on_exists: OnExists,
+    /// One picture for each object, not of the frame.
+    pub crop: Option<CropRules>,
+    pub drawing: Drawing,
+}
+
+/// Whether boxes and labels are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drawing {
+    Never,
+    Always,
+    /// Into a copy, beside the clean picture.
+    Beside,
 }
 
 /// Properties that make sense together.
@@ -190,8 +203,11 @@ impl TryFrom<&Settings> for Config {
             return bad("statistics", "needs log-location, where they are written");
         }
         let rules = rules(set, location.is_some())?;
+        let crop = crop(set)?;
         let pictures = match location {
-            Some(location) => Some(pictures(set, location, &rules)?),
+            Some(location) => Some(pictures(set, location, crop, &rules)?),
+            None if set.crop != Crop::None => return bad("crop", NO_LOCATION),
+            None if set.annotate != Annotate::None => return bad("annotate", NO_LOCATION),
             None => None,
         };
         if let (Some(pictures), Some(log)) = (&pictures, log)
@@ -225,7 +241,51 @@ impl TryFrom<&Settings> for Config {
     }
 }
 
-fn pictures(set: &Settings, location: &str, rules: &Rules) -> Result<Pictures, SettingsError> {
+const NO_LOCATION: &str = "is for pictures, and there are none without location";
+
+fn crop(set: &Settings) -> Result<Option<CropRules>, SettingsError> {
+    let min_size = set
+        .crop_min_size
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
+    if set.crop == Crop::None {
+        for (property, is_set) in [
+            ("crop-padding", set.crop_padding != 0.0),
+            ("crop-square", set.crop_square),
+            ("crop-min-size", min_size.is_some()),
+        ] {
+            if is_set {
+                return bad(property, "needs crop=objects");
+            }
+        }
+        return Ok(None);
+    }
+    let min_size = match min_size {
+        None => (0, 0),
+        Some(text) => match parse_size(text) {
+            Some(size) => size,
+            None => {
+                return bad(
+                    "crop-min-size",
+                    format!("\"{text}\" is not a size: write 64x64 for 64 by 64 pixels"),
+                );
+            }
+        },
+    };
+    Ok(Some(CropRules {
+        padding: set.crop_padding.into(),
+        square: set.crop_square,
+        min_size,
+    }))
+}
+
+fn pictures(
+    set: &Settings,
+    location: &str,
+    crop: Option<CropRules>,
+    rules: &Rules,
+) -> Result<Pictures, SettingsError> {
     let template = Template::parse(location).or_else(|error| bad("location", error.to_string()))?;
     if !template.varies() && rules.max_captures != 1 {
         return bad(
@@ -269,6 +329,18 @@ fn pictures(set: &Settings, location: &str, rules: &Rules) -> Result<Pictures, S
         Subsampling::S422 => codec::Subsampling::S422,
         Subsampling::S444 => codec::Subsampling::S444,
     };
+    let drawing = match set.annotate {
+        Annotate::None => Drawing::Never,
+        Annotate::Boxes | Annotate::True => Drawing::Always,
+        Annotate::Both => Drawing::Beside,
+    };
+    if drawing != Drawing::Never && encoding == codec::Encoding::Raw {
+        return bad(
+            "annotate",
+            "cannot be combined with raw pictures, which are frames as they are: \
+             use .jpg, .png or .npy",
+        );
+    }
     Ok(Pictures {
         template,
         encode: codec::EncodeSettings {
@@ -279,6 +351,8 @@ fn pictures(set: &Settings, location: &str, rules: &Rules) -> Result<Pictures, S
             height: set.height,
         },
         on_exists: set.on_exists,
+        crop,
+        drawing,
     })
 }
 
@@ -393,7 +467,9 @@ fn labels(
 
 #[cfg(test)]
 mod tests {
+    use super::super::select::{Every, When};
     use super::*;
+    use std::num::NonZeroU64;
 
     fn check(change: impl FnOnce(&mut Settings)) -> Result<Config, SettingsError> {
         let mut settings = Settings {
@@ -426,7 +502,7 @@ mod tests {
     #[test]
     fn what_contradicts_itself_names_the_property() {
         type Change = fn(&mut Settings);
-        let cases: [(&str, Change); 7] = [
+        let cases: [(&str, Change); 17] = [
             ("location", |s| s.location = None),
             ("location", |s| s.location = Some("out.jpg".into())),
             ("location", |s| s.location = Some("{nonsense}.jpg".into())),
@@ -435,6 +511,39 @@ mod tests {
             ("on-exists", |s| {
                 s.location = Some("{pts}.jpg".into());
                 s.on_exists = OnExists::Continue;
+            }),
+            ("crop", |s| {
+                s.location = None;
+                s.post_messages = true;
+                s.crop = Crop::Objects;
+            }),
+            ("annotate", |s| {
+                s.location = None;
+                s.post_messages = true;
+                s.annotate = Annotate::Both;
+            }),
+            ("annotate", |s| {
+                s.location = Some("%d.raw".into());
+                s.annotate = Annotate::True;
+            }),
+            ("annotate", |s| {
+                s.encoding = Encoding::Raw;
+                s.annotate = Annotate::Boxes;
+            }),
+            ("crop-padding", |s| s.crop_padding = 0.5),
+            ("crop-square", |s| s.crop_square = true),
+            ("crop-min-size", |s| s.crop_min_size = Some("64x64".into())),
+            ("crop-min-size", |s| {
+                s.crop = Crop::Objects;
+                s.crop_min_size = Some("64".into());
+            }),
+            ("crop-min-size", |s| {
+                s.crop = Crop::Objects;
+                s.crop_min_size = Some("0x64".into());
+            }),
+            ("crop-min-size", |s| {
+                s.crop = Crop::Objects;
+                s.crop_min_size = Some("-1x-1".into());
             }),
             ("log-location", |s| {
                 s.location = Some("one.jpg".into());
@@ -506,9 +615,42 @@ mod tests {
             s.crop = Crop::Objects;
         })
         .unwrap();
-        assert_eq!(config.rules.trigger, Trigger::Every(NonZeroU64::MIN));
+        let every = Every::Frames(NonZeroU64::MIN);
+        assert_eq!(config.rules.when, When::Interval(every));
         let labels = config.labels.unwrap();
         assert!(labels.of_frames && matches!(labels.form, Form::Mot(_)));
+    }
+
+    #[test]
+    fn crops_and_drawings_are_as_set() {
+        let pictures = |change: fn(&mut Settings)| check(change).unwrap().pictures.unwrap();
+        let plain = pictures(|_| ());
+        assert_eq!((plain.crop, plain.drawing), (None, Drawing::Never));
+        let crop = pictures(|s| {
+            s.crop = Crop::Objects;
+            s.crop_padding = 0.5;
+            s.crop_square = true;
+            s.crop_min_size = Some("64x48".into());
+        });
+        let rules = CropRules {
+            padding: 0.5,
+            square: true,
+            min_size: (64, 48),
+        };
+        assert_eq!(crop.crop, Some(rules));
+        for (annotate, drawing) in [
+            (Annotate::Boxes, Drawing::Always),
+            (Annotate::True, Drawing::Always),
+            (Annotate::Both, Drawing::Beside),
+        ] {
+            let pictures = check(|s| s.annotate = annotate).unwrap().pictures;
+            assert_eq!(pictures.unwrap().drawing, drawing);
+        }
+        let wrong = check(|s| {
+            s.crop = Crop::Objects;
+            s.crop_min_size = Some("big".into());
+        });
+        assert!(wrong.unwrap_err().to_string().contains("\"big\""));
     }
 
     #[test]

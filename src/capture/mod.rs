@@ -12,6 +12,7 @@ pub mod enums;
 mod imp;
 pub mod name;
 pub mod nvevent;
+pub mod picture;
 pub mod process;
 mod properties;
 mod run;

@@ -5,7 +5,6 @@
 //! What happens to a captured frame on the worker threads: encode, stage, then in order publish,
 //! log and tell.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -19,14 +18,16 @@ use crate::frame::stats::{PictureStats, statistics};
 use crate::frame::{Frame, View};
 use crate::meta::{Detection, FrameMeta};
 
-use super::config::Config;
+use super::config::{Config, Drawing};
 use super::deliver::DeliverError;
-use super::deliver::files::{Files, Staged};
+use super::deliver::files::{Companion, Files, Published, Staged};
 use super::deliver::labels::{Labelled, Labels, Outcome, StagedLabels};
 use super::deliver::log::{Entry, Line, Log};
 use super::deliver::message::Outlet;
 use super::enums::OnError;
 use super::name::NameFacts;
+use super::picture::region::CropRules;
+use super::picture::{Saved, Shot, Subject, boxes, shots};
 use super::select::Reason;
 use super::snapshot::Snapshot;
 use super::stats::{Fate, Stats, Ticket};
@@ -51,7 +52,21 @@ pub struct Facts {
 }
 
 impl Facts {
-    pub fn name(&self) -> NameFacts<'_> {
+    /// Of a picture.
+    fn name(&self, shot: &Shot) -> NameFacts<'_> {
+        let object = match shot.subject {
+            Subject::Frame => self.surest(),
+            Subject::Object(index) => self.meta.detections.get(index).map(|it| (index, it)),
+        };
+        self.name_of(shot.seq, object)
+    }
+
+    /// Of a file about the whole frame.
+    pub fn frame_name(&self) -> NameFacts<'_> {
+        self.name_of(0, self.surest())
+    }
+
+    fn name_of<'a>(&'a self, seq: u32, object: Option<(usize, &'a Detection)>) -> NameFacts<'a> {
         NameFacts {
             number: self.number,
             stream: self.stream,
@@ -60,8 +75,8 @@ impl Facts {
             utc: self.taken_at,
             reason: self.reason.as_str(),
             meta: &self.meta,
-            seq: 0,
-            object: self.surest(),
+            seq,
+            object,
         }
     }
 
@@ -115,10 +130,28 @@ pub struct Job {
 /// A capture that is ready to be committed.
 #[derive(Debug)]
 pub struct Output {
-    staged: Option<Staged>,
+    /// They are published together, in this order.
+    pictures: Vec<Waiting>,
     labels: Option<StagedLabels>,
     shape: [usize; 3],
     statistics: Option<PictureStats>,
+}
+
+/// A picture that waits for its name.
+#[derive(Debug)]
+struct Waiting {
+    subject: Subject,
+    /// With boxes and labels, beside one without.
+    is_copy: bool,
+    staged: Staged,
+}
+
+/// What pictures are made, and where they go.
+struct Pictures {
+    files: Files,
+    encode: codec::EncodeSettings,
+    crop: Option<CropRules>,
+    drawing: Drawing,
 }
 
 #[derive(Default)]
@@ -131,11 +164,11 @@ pub struct Scratch {
 
 /// Where captures go, for one run of the element.
 pub struct Delivery {
-    pictures: Option<(Files, codec::EncodeSettings)>,
+    pictures: Option<Pictures>,
     /// Committed one at a time, so never contended.
     log: Option<Mutex<Log>>,
     labels: Option<Labels>,
-    /// Size of the picture where none is written.
+    /// Of the picture of a whole frame, also where none is written.
     sizing: codec::EncodeSettings,
     with_statistics: bool,
     post_messages: bool,
@@ -165,7 +198,12 @@ impl Delivery {
             Some(pictures) => {
                 let files = Files::open(pictures.template.clone(), pictures.on_exists)?;
                 first = files.first_number()?;
-                Some((files, pictures.encode))
+                Some(Pictures {
+                    files,
+                    encode: pictures.encode,
+                    crop: pictures.crop,
+                    drawing: pictures.drawing,
+                })
             }
         };
         let log = match &config.log {
@@ -211,7 +249,15 @@ impl Delivery {
                 height: config.size.1,
                 ..Default::default()
             },
-            |(_, encode)| *encode,
+            |pictures| match pictures.crop {
+                None => pictures.encode,
+                // Those are the sizes of crops.
+                Some(_) => codec::EncodeSettings {
+                    width: 0,
+                    height: 0,
+                    ..pictures.encode
+                },
+            },
         );
         let delivery = Self {
             pictures,
@@ -294,7 +340,7 @@ impl Delivery {
             _ => 3,
         };
         let mut output = Output {
-            staged: None,
+            pictures: Vec::new(),
             labels: None,
             shape: [height as usize, width as usize, channels],
             statistics: None,
@@ -303,49 +349,113 @@ impl Delivery {
             return Ok(output);
         };
         let begun = Instant::now();
-        let picture = match &frame {
-            Snapshot::Host(frame) => {
-                if self.with_statistics {
-                    let stats = picture_statistics(&mut scratch.scaler, frame, width, height);
-                    output.statistics = Some(stats.map_err(encode_error)?);
+        if self.with_statistics {
+            let stats = match &frame {
+                Snapshot::Host(frame) => {
+                    picture_statistics(&mut scratch.scaler, frame, width, height)
                 }
-                let encode = |(_, settings): &(Files, _)| {
-                    let Scratch { encoder, bytes, .. } = &mut *scratch;
-                    encoder.encode(frame, settings, bytes)
-                };
-                self.pictures.as_ref().map(encode)
-            }
-            Snapshot::Card(frame) => {
-                if self.with_statistics {
-                    let stats = scratch.card.statistics(frame, width, height);
-                    output.statistics = Some(stats.map_err(encode_error)?);
-                }
-                let encode = |(_, settings): &(Files, _)| {
-                    let Scratch { card, bytes, .. } = &mut *scratch;
-                    card.encode(frame, settings, bytes)
-                };
-                self.pictures.as_ref().map(encode)
-            }
+                Snapshot::Card(frame) => scratch.card.statistics(frame, width, height),
+            };
+            output.statistics = Some(stats.map_err(encode_error)?);
+        }
+        if let Some(pictures) = &self.pictures {
+            self.picture(scratch, pictures, capture, frame, begun, &mut output)?;
+        }
+        Ok(output)
+    }
+
+    /// Makes and stages all pictures of a frame.
+    fn picture(
+        &self,
+        scratch: &mut Scratch,
+        pictures: &Pictures,
+        capture: &Capture,
+        frame: Snapshot,
+        begun: Instant,
+        output: &mut Output,
+    ) -> Result<(), DeliverError> {
+        let facts = &capture.facts;
+        let info = frame.info().clone();
+        let size = (info.width(), info.height());
+        let (shots, skipped) = shots(facts, pictures.crop.as_ref(), info.format(), size);
+        self.stats
+            .objects_skipped
+            .fetch_add(skipped, Ordering::Relaxed);
+        let takes: &[bool] = match pictures.drawing {
+            Drawing::Never => &[false],
+            Drawing::Always => &[true],
+            Drawing::Beside => &[false, true],
         };
-        // The next frame can have its memory.
-        drop(frame);
-        if let (Some(picture), Some((files, _))) = (picture, &self.pictures) {
-            let picture = picture.map_err(encode_error)?;
-            self.stats.record_encode_time(begun.elapsed());
+        let takes = || takes.iter().copied();
+        let mut takes = shots
+            .iter()
+            .flat_map(|shot| takes().map(move |drawn| (shot, drawn)))
+            .peekable();
+        let mut frame = Some(frame);
+        let mut encoding = begun.elapsed();
+        while let (Some(source), Some((shot, drawn))) = (&frame, takes.next()) {
+            let begun = Instant::now();
+            let settings = shot.settings(&pictures.encode);
+            let rects = drawn.then(|| {
+                let picture = (settings.width, settings.height);
+                let detections = &facts.meta.detections;
+                boxes::rects(detections, &facts.matches, size, shot.part, picture)
+            });
+            let change = shot.change(rects.as_deref());
+            let bytes = &mut scratch.bytes;
+            let picture = match source {
+                Snapshot::Host(frame) => {
+                    let encoder = &mut scratch.encoder;
+                    encoder.encode_changed(frame, &change, &settings, bytes)
+                }
+                Snapshot::Card(frame) => {
+                    let encoder = &mut scratch.card;
+                    encoder.encode_changed(frame, &change, &settings, bytes)
+                }
+            };
+            if takes.peek().is_none() {
+                // The next frame can have its memory.
+                frame = None;
+            }
+            let picture = picture.map_err(|error| DeliverError::Encode {
+                stream: facts.stream,
+                frame: facts.frame,
+                error,
+            })?;
+            encoding += begun.elapsed();
             if let Some(reason) = scratch.card.take_fallback() {
                 self.say_fallback(&reason);
             }
-            output.shape = [picture.height, picture.width, picture.channels];
-            output.staged = Some(files.stage(&capture.facts.name(), &scratch.bytes)?);
+            let is_copy = drawn && pictures.drawing == Drawing::Beside;
+            if shot.subject == Subject::Frame && !is_copy {
+                output.shape = [picture.height, picture.width, picture.channels];
+            }
+            let name = facts.name(shot);
+            let staged = match is_copy {
+                false => pictures.files.stage(&name, &scratch.bytes),
+                true => pictures
+                    .files
+                    .stage_beside(&name, "annotated", &scratch.bytes),
+            };
+            output.pictures.push(Waiting {
+                subject: shot.subject,
+                is_copy,
+                staged: staged?,
+            });
         }
-        Ok(output)
+        if !output.pictures.is_empty() {
+            self.stats.record_encode_time(encoding);
+        }
+        Ok(())
     }
 
     /// Writes the label file that the picture is to have.
     fn label(&self, capture: &Capture, mut output: Output) -> Result<Output, DeliverError> {
         if let Some(labels) = &self.labels {
             let labelled = capture.labelled(output.shape);
-            let mut outcome = labels.stage(&labelled, output.staged.as_ref())?;
+            let of_frame = |picture: &&Waiting| picture.subject == Subject::Frame;
+            let picture = output.pictures.iter().find(of_frame);
+            let mut outcome = labels.stage(&labelled, picture.map(|picture| &picture.staged))?;
             output.labels = outcome.staged.take();
             self.count_left_out(&outcome);
         }
@@ -372,8 +482,8 @@ impl Delivery {
         }
     }
 
-    /// Names the picture and its labels, and logs it. Returns its file.
-    fn publish(&self, capture: &Capture, output: Output) -> Result<Option<PathBuf>, DeliverError> {
+    /// Names the pictures and their labels, and logs them.
+    fn publish(&self, capture: &Capture, output: Output) -> Result<Vec<Saved>, DeliverError> {
         let facts = &capture.facts;
         let labelled = capture.labelled(output.shape);
         let (mut beside, mut apart) = (None, None);
@@ -382,24 +492,19 @@ impl Delivery {
             Some(Err(staged)) => apart = Some(staged),
             None => (),
         }
-        let mut file = None;
-        if let (Some(staged), Some((files, _))) = (output.staged, &self.pictures) {
-            let bytes = staged.bytes;
-            let published = files.publish_with(staged, beside)?;
-            self.stats.pictures.fetch_add(1, Ordering::Relaxed);
-            self.stats.bytes.fetch_add(bytes, Ordering::Relaxed);
-            if published.renamed {
-                self.stats.renamed.fetch_add(1, Ordering::Relaxed);
-            }
-            file = Some(published.path);
-        }
+        let saved = match &self.pictures {
+            Some(pictures) => self.name(&pictures.files, output.pictures, beside)?,
+            None => Vec::new(),
+        };
         if let Some(labels) = &self.labels {
             if let Some(staged) = apart
                 && labels.publish(staged)?
             {
                 self.stats.renamed.fetch_add(1, Ordering::Relaxed);
             }
-            self.count_left_out(&labels.append(&labelled, file.as_deref())?);
+            let of_frame = saved.iter().find(|s| s.subject == Subject::Frame);
+            let file = of_frame.map(|picture| picture.path.as_path());
+            self.count_left_out(&labels.append(&labelled, file)?);
         }
         if let Some(log) = &self.log {
             let line = Line::from(Entry {
@@ -407,7 +512,7 @@ impl Delivery {
                 unique_id: self.unique_id,
                 facts,
                 frame_size: labelled.frame_size,
-                file: file.as_deref(),
+                pictures: &saved,
                 shape: output.shape,
                 statistics: output.statistics.as_ref(),
             });
@@ -415,7 +520,44 @@ impl Delivery {
                 .unwrap_or_else(PoisonError::into_inner)
                 .append(&line)?;
         }
-        Ok(file)
+        Ok(saved)
+    }
+
+    /// All of the pictures, or none.
+    /// `labels` get the name of the first.
+    fn name(
+        &self,
+        files: &Files,
+        waiting: Vec<Waiting>,
+        mut labels: Option<Companion>,
+    ) -> Result<Vec<Saved>, DeliverError> {
+        let mut bytes = 0;
+        let mut published: Vec<(Published, Subject, bool)> = Vec::new();
+        for picture in waiting {
+            bytes += picture.staged.bytes;
+            match files.publish_with(picture.staged, labels.take()) {
+                Ok(file) => published.push((file, picture.subject, picture.is_copy)),
+                Err(error) => {
+                    for (file, ..) in &published {
+                        Files::take_back(file);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        let renamed = published.iter().filter(|(file, ..)| file.renamed).count();
+        let stats = &self.stats;
+        stats
+            .pictures
+            .fetch_add(published.len() as u64, Ordering::Relaxed);
+        stats.bytes.fetch_add(bytes, Ordering::Relaxed);
+        stats.renamed.fetch_add(renamed as u64, Ordering::Relaxed);
+        let saved = published.into_iter().map(|(file, subject, is_copy)| Saved {
+            subject,
+            is_copy,
+            path: file.path,
+        });
+        Ok(saved.collect())
     }
 
     /// A capture failed: what that means is up to `on-error`.
@@ -496,11 +638,11 @@ impl Process for Delivery {
                 .unwrap_or(Err(panic))
                 .and_then(|output| self.publish(capture, output));
             match delivered {
-                Ok(file) => {
+                Ok(pictures) => {
                     job.ticket.settle_one(Fate::Captured);
                     // Whoever reads `stats` on this message finds the capture counted.
                     if self.post_messages {
-                        self.outlet.saved(facts, file.as_deref());
+                        self.outlet.saved(facts, &pictures);
                     }
                 }
                 Err(error) => {

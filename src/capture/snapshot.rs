@@ -7,9 +7,9 @@
 use gst_video::{VideoCropMeta, VideoFormat, VideoInfo};
 
 use crate::frame::map::sibling;
-use crate::frame::view::{self, Plane};
 use crate::frame::{
-    CardFrame, Frame, FrameError, HostPool, PoolError, View, ViewError, ViewMut, plane_sizes,
+    CardFrame, Frame, FrameError, HostPool, Part, PoolError, View, ViewError, ViewMut,
+    chroma_steps, view,
 };
 use crate::mem::cuda::{
     CardViewMut, CudaBuffer, CudaError, CudaMemoryError, Gpu, Kind, MemoryPool, Stream,
@@ -124,8 +124,9 @@ impl Snapshots {
         let mut size = (mapped.width(), mapped.height());
         let mut corner = (0, 0);
         if let Some(crop) = buffer.meta::<VideoCropMeta>() {
-            let (x, y, width, height) = crop_within(info.format(), size, crop.rect());
-            (corner, size) = ((x, y), (width, height));
+            let part = crop_within(info.format(), size, crop.rect());
+            corner = (part.x as usize, part.y as usize);
+            size = (part.width as usize, part.height as usize);
         }
         let (width, height) = size;
         let info = sibling(info, info.format(), width as u32, height as u32)
@@ -154,10 +155,10 @@ impl Snapshots {
     }
 
     /// Where the part of a picture begins that a crop meta shows: x and y.
-    pub fn corner(info: &VideoInfo, rect: (u32, u32, u32, u32)) -> (usize, usize) {
+    pub fn corner(info: &VideoInfo, rect: (u32, u32, u32, u32)) -> (u32, u32) {
         let size = (info.width() as usize, info.height() as usize);
-        let (x, y, ..) = crop_within(info.format(), size, rect);
-        (x, y)
+        let part = crop_within(info.format(), size, rect);
+        (part.x, part.y)
     }
 
     fn card(&mut self, gpu: Gpu) -> Result<&Card, CudaError> {
@@ -180,44 +181,30 @@ fn may_keep(buffer: &gst::BufferRef) -> bool {
     buffer.iter_memories().all(is_system_memory) && buffer_pool_is_unlimited_or_none(buffer)
 }
 
-/// The part of a picture that its crop meta shows: x, y, width, height. Where chroma is shared by
-/// pixels, the corner moves to the pixel that has it, as GStreamer's converter does.
+/// The part of a picture that its crop meta shows. Where chroma is shared by pixels, the corner moves
+/// to the pixel that has it, as GStreamer's converter does.
 fn crop_within(
     format: VideoFormat,
     (full_width, full_height): (usize, usize),
     (x, y, width, height): (u32, u32, u32, u32),
-) -> (usize, usize, usize, usize) {
-    let whole = plane_sizes(format, 2, 2);
-    let (x, y) = (x as usize, y as usize);
-    // Pairs of pixels share chroma exactly where a plane of 2x2 pixels is smaller than the first,
-    // or where two pixels are one group of bytes.
-    let sub_rows = whole.iter().any(|plane| plane.rows == 1);
-    let one = plane_sizes(format, 1, 1);
-    let sub_columns = one
-        .iter()
-        .zip(&whole)
-        .any(|(one, two)| one.row_bytes == two.row_bytes);
+) -> Part {
+    let (full_width, full_height) = (full_width as u32, full_height as u32);
+    let (across, down) = chroma_steps(format);
     let x = x.min(full_width.saturating_sub(1));
     let y = y.min(full_height.saturating_sub(1));
-    let x = if sub_columns { x & !1 } else { x };
-    let y = if sub_rows { y & !1 } else { y };
-    let width = (width as usize).clamp(1, full_width - x);
-    let height = (height as usize).clamp(1, full_height - y);
-    (x, y, width, height)
+    let (x, y) = (x - x % across, y - y % down);
+    Part {
+        x,
+        y,
+        width: width.clamp(1, full_width - x),
+        height: height.clamp(1, full_height - y),
+    }
 }
 
 fn cropped<'a>(view: &View<'a>, rect: (u32, u32, u32, u32)) -> Result<View<'a>, ViewError> {
-    let size = (view.width(), view.height());
-    let (x, y, width, height) = crop_within(view.format(), size, rect);
-    let skipped = plane_sizes(view.format(), x, y);
-    let planes = view
-        .planes()
-        .iter()
-        .zip(skipped)
-        .map(|(plane, skip)| Plane {
-            data: &plane.data[skip.rows * plane.pitch + skip.row_bytes..],
-            pitch: plane.pitch,
-        })
-        .collect();
-    View::new(view.format(), width, height, planes)
+    view.part(crop_within(
+        view.format(),
+        (view.width(), view.height()),
+        rect,
+    ))
 }

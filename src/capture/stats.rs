@@ -227,6 +227,8 @@ pub struct Stats {
     pub bytes: AtomicU64,
     /// Files that got a suffix because their name was taken.
     pub renamed: AtomicU64,
+    /// Objects without a picture of their own, as their boxes are none or not in the frame.
+    pub objects_skipped: AtomicU64,
     /// Torn last lines of an earlier run cut off the log.
     pub log_repairs: AtomicU64,
     /// Objects that the format of the label files cannot hold.
@@ -245,6 +247,7 @@ pub struct Snapshot {
     pub pictures: u64,
     pub bytes: u64,
     pub renamed: u64,
+    pub objects_skipped: u64,
     pub log_repairs: u64,
     pub labels_left_out: u64,
     /// Frames per second since the start.
@@ -274,6 +277,7 @@ impl Default for Stats {
             pictures: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             renamed: AtomicU64::new(0),
+            objects_skipped: AtomicU64::new(0),
             log_repairs: AtomicU64::new(0),
             labels_left_out: AtomicU64::new(0),
             encode_time: Mutex::new(encode_time),
@@ -342,6 +346,7 @@ impl Stats {
             pictures: self.pictures.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             renamed: self.renamed.load(Ordering::Relaxed),
+            objects_skipped: self.objects_skipped.load(Ordering::Relaxed),
             log_repairs: self.log_repairs.load(Ordering::Relaxed),
             labels_left_out: self.labels_left_out.load(Ordering::Relaxed),
             seen_rate: total.seen as f64 / seconds,
@@ -373,6 +378,7 @@ impl Snapshot {
             .field("pictures", self.pictures)
             .field("bytes", self.bytes)
             .field("renamed", self.renamed)
+            .field("objects-skipped", self.objects_skipped)
             .field("log-repairs", self.log_repairs)
             .field("labels-left-out", self.labels_left_out)
             .field("seen-rate", self.seen_rate)

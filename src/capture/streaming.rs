@@ -541,7 +541,7 @@ impl Capture {
     }
 }
 
-fn shift(detection: &mut Detection, (x, y): (usize, usize)) {
+fn shift(detection: &mut Detection, (x, y): (u32, u32)) {
     detection.bounds.left -= x as f32;
     detection.bounds.top -= y as f32;
 }

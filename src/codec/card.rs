@@ -10,11 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use gst_video::{VideoFormat, VideoInfo};
 
-use super::{CardJpeg, CodecError, EncodeSettings, Encoding, NvJpegError, Picture, PictureEncoder};
+use super::{
+    CardJpeg, Change, CodecError, EncodeSettings, Encoding, NvJpegError, Picture, PictureEncoder,
+};
 use crate::frame::map::sibling;
+use crate::frame::paint::Rect;
 use crate::frame::planar::{PlanarMap, resolve};
 use crate::frame::stats::{CardStatistics, PictureStats};
 use crate::frame::{CardConverter, CardFrame, CardPlanar, Frame, HostPool, ViewMut};
+use crate::mem::cuda::kernels::annotate::Annotator;
 use crate::mem::cuda::{CudaError, Gpu, Kind, MemoryPool, Stream, copy};
 
 /// Converters that are kept: streams of a batch may differ in size.
@@ -37,6 +41,8 @@ struct Tools {
     /// Those that nobody is at. There are never more than threads that convert at the same time.
     benches: Mutex<Vec<Bench>>,
     converted: MemoryPool,
+    /// Of parts, which are of any size.
+    parts: MemoryPool,
     /// Pictures that nvJPEG does not make: to be refused costs it an encoder each time.
     refused: Mutex<BTreeMap<(u32, u32), String>>,
 }
@@ -47,7 +53,17 @@ struct Bench {
     stream: Stream,
     converters: Converters,
     statistics: CardStatistics,
+    /// Made when the first boxes are drawn.
+    annotator: Option<Annotator>,
     fetched: Option<HostPool>,
+}
+
+/// What a frame is that is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    /// Of any size: what is made for it is not worth keeping.
+    Part,
 }
 
 #[derive(Debug)]
@@ -55,9 +71,18 @@ struct Converters {
     planar: CardPlanar,
     /// The one used last is at the end.
     kept: Vec<CardConverter>,
+    /// Of the last part. Until the next one, as it may be at work.
+    passing: Option<CardConverter>,
 }
 
 impl Tools {
+    fn pool(&self, extent: Extent) -> &MemoryPool {
+        match extent {
+            Extent::Whole => &self.converted,
+            Extent::Part => &self.parts,
+        }
+    }
+
     fn of(gpu: Gpu) -> Arc<Self> {
         static ALL: Mutex<BTreeMap<u32, Weak<Tools>>> = Mutex::new(BTreeMap::new());
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,6 +94,7 @@ impl Tools {
             jpeg: CardJpeg::get(gpu),
             benches: Mutex::default(),
             converted: MemoryPool::new(gpu, Kind::Device),
+            parts: MemoryPool::rounding(gpu, Kind::Device),
             refused: Mutex::default(),
         });
         all.insert(gpu.ordinal(), Arc::downgrade(&shared));
@@ -121,13 +147,23 @@ impl Converters {
     /// Queues the conversion of a frame.
     fn convert(
         &mut self,
-        frame: &CardFrame,
+        (frame, extent): (&CardFrame, Extent),
         to: &VideoInfo,
         into: &MemoryPool,
         stream: &Stream,
     ) -> Result<CardFrame, CudaError> {
         let from = frame.info();
         let is_it = |c: &CardConverter| c.from() == from && c.to() == to;
+        if extent == Extent::Part {
+            let mut converted = CardFrame::acquire(into, to)?;
+            let converter = match self.passing.take().filter(is_it) {
+                Some(converter) => converter,
+                None => CardConverter::new(into.gpu(), from, to, false)?,
+            };
+            let done = converter.convert(&frame.view()?, &mut converted.view_mut()?, stream);
+            self.passing = Some(converter);
+            return done.map(|()| converted);
+        }
         let converter = match self.kept.iter().position(is_it) {
             Some(index) => self.kept.remove(index),
             None => {
@@ -151,31 +187,51 @@ impl Bench {
             converters: Converters {
                 planar: CardPlanar::new(gpu)?,
                 kept: Vec::new(),
+                passing: None,
             },
             statistics: CardStatistics::new(gpu)?,
+            annotator: None,
             fetched: None,
         })
     }
 
-    /// The frame as one of `info`, in host memory.
+    /// The frame as one of `info`, drawn over if there is something to be drawn, in host memory.
     fn fetch_as(
         &mut self,
-        frame: &CardFrame,
+        (frame, extent): (&CardFrame, Extent),
         info: &VideoInfo,
+        rects: Option<&[Rect]>,
         pool: &MemoryPool,
     ) -> Result<Frame, CodecError> {
-        if info == frame.info() {
-            return self.fetch(frame);
+        if info == frame.info() && rects.is_none() {
+            return self.fetch(frame, extent);
         }
-        let converted = self.converters.convert(frame, info, pool, &self.stream)?;
-        self.fetch(&converted)
+        let Self {
+            converters,
+            annotator,
+            stream,
+            ..
+        } = self;
+        let mut converted = converters.convert((frame, extent), info, pool, stream)?;
+        if let Some(rects) = rects {
+            draw(annotator, rects, &mut converted, stream)?;
+        }
+        self.fetch(&converted, extent)
     }
 
     /// The frame in host memory.
-    fn fetch(&mut self, frame: &CardFrame) -> Result<Frame, CodecError> {
+    fn fetch(&mut self, frame: &CardFrame, extent: Extent) -> Result<Frame, CodecError> {
         let info = frame.info();
         let pool = match self.fetched.take() {
             Some(pool) if pool.info() == info => pool,
+            // Making pinned memory takes longer than it saves once.
+            kept if extent == Extent::Part => {
+                self.fetched = kept;
+                let mut fetched = HostPool::new(info)?.acquire()?;
+                let to = &mut ViewMut::of_frame(&mut fetched)?;
+                copy::download(&frame.view()?, to, &self.stream)?;
+                return Ok(fetched.into());
+            }
             _ => HostPool::pinned(info, frame.gpu())?,
         };
         let mut fetched = pool.acquire()?;
@@ -184,6 +240,21 @@ impl Bench {
         self.fetched = Some(pool);
         Ok(fetched.into())
     }
+}
+
+/// Queues the drawing over a frame of RGB.
+fn draw(
+    annotator: &mut Option<Annotator>,
+    rects: &[Rect],
+    frame: &mut CardFrame,
+    stream: &Stream,
+) -> Result<(), CudaError> {
+    let ready = match annotator.take() {
+        Some(ready) => ready,
+        None => Annotator::new(frame.gpu())?,
+    };
+    let ready = annotator.insert(ready);
+    ready.paint(rects, &mut frame.view_mut()?, stream)
 }
 
 /// What nvJPEG is given: frames of `info`, or what they are converted to first.
@@ -229,14 +300,34 @@ impl CardEncoder {
         settings: &EncodeSettings,
         out: &mut Vec<u8>,
     ) -> Result<Picture, CodecError> {
+        self.encode_changed(frame, &Change::default(), settings, out)
+    }
+
+    /// The same, of the frame after a change. The frame itself stays as it is.
+    pub fn encode_changed(
+        &mut self,
+        frame: &CardFrame,
+        change: &Change<'_>,
+        settings: &EncodeSettings,
+        out: &mut Vec<u8>,
+    ) -> Result<Picture, CodecError> {
         let _bound = frame.gpu().bind()?;
         let tools = self.tools(frame.gpu());
+        let Change { part, rects } = *change;
+        let cut =
+            part.map(|part| tools.at_bench(|bench| frame.cut(part, &tools.parts, &bench.stream)));
+        let cut = cut.transpose()?;
+        let frame = match &cut {
+            Some(cut) => (cut, Extent::Part),
+            None => (frame, Extent::Whole),
+        };
+        let info = frame.0.info();
         if settings.encoding == Encoding::Jpeg {
-            let size = super::output_size(frame.info(), settings);
+            let size = super::output_size(info, settings);
             if let Some(reason) = tools.refusal(size) {
                 self.fallback = Some(reason);
             } else {
-                match encode_jpeg(&tools, frame, settings, out) {
+                match encode_jpeg(&tools, frame, rects, settings, out) {
                     Err(CodecError::NvJpeg(error)) if !error.is_sticky() => {
                         if error.is_size_refusal() {
                             tools.refuse(size, error.to_string());
@@ -247,8 +338,12 @@ impl CardEncoder {
                 }
             }
         }
-        let target = super::target(settings, frame.info())?;
-        let fetched = tools.at_bench(|bench| bench.fetch_as(frame, &target, &tools.converted))?;
+        let target = match rects {
+            Some(_) => super::drawn_target(settings, info)?,
+            None => super::target(settings, info)?,
+        };
+        let pool = tools.pool(frame.1);
+        let fetched = tools.at_bench(|bench| bench.fetch_as(frame, &target, rects, pool))?;
         self.on_cpu.encode(&fetched, settings, out)
     }
 
@@ -285,7 +380,8 @@ impl CardEncoder {
             if same {
                 return Ok(statistics.of(&frame.view()?, stream)?);
             }
-            let converted = converters.convert(frame, &target, &tools.converted, stream)?;
+            let whole = (frame, Extent::Whole);
+            let converted = converters.convert(whole, &target, &tools.converted, stream)?;
             Ok(statistics.of(&converted.view()?, stream)?)
         })
     }
@@ -293,15 +389,20 @@ impl CardEncoder {
 
 fn encode_jpeg(
     tools: &Tools,
-    frame: &CardFrame,
+    (frame, extent): (&CardFrame, Extent),
+    rects: Option<&[Rect]>,
     settings: &EncodeSettings,
     out: &mut Vec<u8>,
 ) -> Result<Picture, CodecError> {
     let jpeg = tools.jpeg.as_ref().map_err(Clone::clone)?;
-    let target = jpeg_target(settings, frame.info())?;
+    let target = match rects {
+        Some(_) => super::drawn_target(settings, frame.info())?,
+        None => jpeg_target(settings, frame.info())?,
+    };
+    let pool = tools.pool(extent);
     let mut made = Made::default();
     let prepare = |made: &mut Made, stream: &Stream| {
-        let same = target == *frame.info();
+        let same = target == *frame.info() && rects.is_none();
         let (format, width, height) = (
             target.format(),
             target.width() as usize,
@@ -314,9 +415,11 @@ fn encode_jpeg(
         }
         let bench = made.bench.insert(tools.take_bench()?);
         if !same {
-            let converted = bench
-                .converters
-                .convert(frame, &target, &tools.converted, stream)?;
+            let from = (frame, extent);
+            let mut converted = bench.converters.convert(from, &target, pool, stream)?;
+            if let Some(rects) = rects {
+                draw(&mut bench.annotator, rects, &mut converted, stream)?;
+            }
             made.converted = Some(converted);
         }
         if needs_map {
@@ -327,7 +430,7 @@ fn encode_jpeg(
             };
             let info = sibling(&target, planes, target.width(), target.height())
                 .ok_or(CodecError::TooLarge { width, height })?;
-            let mut mapped = CardFrame::acquire(&tools.converted, &info)?;
+            let mut mapped = CardFrame::acquire(pool, &info)?;
             bench
                 .converters
                 .planar

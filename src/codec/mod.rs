@@ -17,7 +17,8 @@ use std::path::Path;
 use gst_video::{VideoFormat, VideoInfo};
 
 use crate::frame::map::{FrameError, sibling};
-use crate::frame::{ConvertError, Frame, PoolError, View, ViewError, plane_sizes};
+use crate::frame::paint::{Rect, paint};
+use crate::frame::{ConvertError, Frame, Part, PoolError, View, ViewError, ViewMut, plane_sizes};
 use crate::mem::cuda::CudaError;
 
 pub use card::CardEncoder;
@@ -170,9 +171,22 @@ impl Default for EncodeSettings {
     }
 }
 
+/// What is done to a frame before it becomes a picture.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Change<'a> {
+    /// Cut out of the frame, from where chroma begins. All of it if there is none.
+    pub part: Option<Part>,
+    /// Drawn over the picture, which is RGB then.
+    pub rects: Option<&'a [Rect]>,
+}
+
 /// Width and height of the pictures that `settings` make of such frames.
 pub fn output_size(info: &VideoInfo, settings: &EncodeSettings) -> (u32, u32) {
-    let (width, height) = (info.width(), info.height());
+    scaled_size((info.width(), info.height()), settings)
+}
+
+/// The same of frames of this size.
+pub fn scaled_size((width, height): (u32, u32), settings: &EncodeSettings) -> (u32, u32) {
     let scaled = |side: u32, num: u32, den: u32| {
         let den = u64::from(den.max(1));
         let scaled = (u64::from(side) * u64::from(num) + den / 2) / den;
@@ -208,6 +222,24 @@ pub fn check(settings: &EncodeSettings, info: &VideoInfo) -> Result<(), CodecErr
     target(settings, info).map(|_| ())
 }
 
+/// The frames that are drawn over.
+fn drawn_target(settings: &EncodeSettings, info: &VideoInfo) -> Result<VideoInfo, CodecError> {
+    let (width, height) = output_size(info, settings);
+    sized(info, VideoFormat::Rgb, width, height)
+}
+
+fn sized(
+    info: &VideoInfo,
+    format: VideoFormat,
+    width: u32,
+    height: u32,
+) -> Result<VideoInfo, CodecError> {
+    sibling(info, format, width, height).ok_or(CodecError::TooLarge {
+        width: width as usize,
+        height: height as usize,
+    })
+}
+
 /// The frames that are encoded: those of `info`, or what they are converted to first.
 fn target(settings: &EncodeSettings, info: &VideoInfo) -> Result<VideoInfo, CodecError> {
     let (width, height) = output_size(info, settings);
@@ -226,10 +258,7 @@ fn target(settings: &EncodeSettings, info: &VideoInfo) -> Result<VideoInfo, Code
     if same_size && format == from {
         return Ok(info.clone());
     }
-    sibling(info, format, width, height).ok_or(CodecError::TooLarge {
-        width: width as usize,
-        height: height as usize,
-    })
+    sized(info, format, width, height)
 }
 
 /// Shape of an encoded picture.
@@ -261,12 +290,37 @@ impl PictureEncoder {
         settings: &EncodeSettings,
         out: &mut Vec<u8>,
     ) -> Result<Picture, CodecError> {
-        let target = target(settings, &frame.info)?;
+        self.encode_changed(frame, &Change::default(), settings, out)
+    }
+
+    /// The same, of the frame after a change. The frame itself stays as it is.
+    pub fn encode_changed(
+        &mut self,
+        frame: &Frame,
+        change: &Change<'_>,
+        settings: &EncodeSettings,
+        out: &mut Vec<u8>,
+    ) -> Result<Picture, CodecError> {
+        let cut = change.part.map(|part| frame.cut(part)).transpose()?;
+        let frame = cut.as_ref().unwrap_or(frame);
+        // Parts are of any size: keeping their converters would cost frames theirs.
+        let mut passing = Scaler::default();
+        let scaler = match cut {
+            Some(_) => &mut passing,
+            None => &mut self.scaler,
+        };
         let mapped = frame.map()?;
+        if let Some(rects) = change.rects {
+            let target = drawn_target(settings, &frame.info)?;
+            let mut drawn = scaler.convert_to_draw(&mapped, &frame.info, &target)?;
+            paint(rects, &mut ViewMut::of_frame(&mut drawn)?)?;
+            return self.encode_view(&View::of_frame(&drawn)?, &target, settings, out);
+        }
+        let target = target(settings, &frame.info)?;
         if target == frame.info {
             return self.encode_view(&View::of_frame(&mapped)?, &target, settings, out);
         }
-        let converted = self.scaler.convert(&mapped, &frame.info, &target)?.map()?;
+        let converted = scaler.convert(&mapped, &frame.info, &target)?.map()?;
         self.encode_view(&View::of_frame(&converted)?, &target, settings, out)
     }
 

@@ -6,7 +6,7 @@
 
 use gst_video::VideoFrame;
 use gst_video::VideoInfo;
-use gst_video::video_frame::Readable;
+use gst_video::video_frame::{Readable, Writable};
 
 use super::CodecError;
 use crate::frame::{Converter, Frame, HostPool};
@@ -28,6 +28,16 @@ impl Scaler {
         from: &VideoInfo,
         to: &VideoInfo,
     ) -> Result<Frame, CodecError> {
+        Ok(self.convert_to_draw(frame, from, to)?.into())
+    }
+
+    /// The same, to be drawn over.
+    pub fn convert_to_draw(
+        &mut self,
+        frame: &VideoFrame<Readable>,
+        from: &VideoInfo,
+        to: &VideoInfo,
+    ) -> Result<VideoFrame<Writable>, CodecError> {
         let found = self
             .kept
             .iter()
@@ -45,6 +55,6 @@ impl Scaler {
         let mut converted = pool.acquire()?;
         converter.convert(frame, &mut converted);
         self.kept.push(entry);
-        Ok(converted.into())
+        Ok(converted)
     }
 }

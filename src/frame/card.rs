@@ -13,8 +13,8 @@ pub use convert::{CardConverter, CardPlanar};
 
 use gst_video::{VideoFormat, VideoInfo};
 
-use super::plane_sizes;
-use crate::mem::cuda::{CardView, CardViewMut, CudaError, Gpu, MemoryPool, Pooled};
+use super::{Part, ViewError, plane_sizes};
+use crate::mem::cuda::{CardView, CardViewMut, CudaError, Gpu, MemoryPool, Pooled, Stream, copy};
 
 /// Rows begin at multiples of this many bytes: kernels may fail on others.
 pub const PITCH_ALIGN: usize = 256;
@@ -51,6 +51,18 @@ impl CardFrame {
             memory: pool.take(bytes)?,
             planes,
         })
+    }
+
+    /// A part of the frame, in memory of its own, which begins where kernels can read it; queued.
+    /// Where pixels share chroma, its corner must be the one that has it.
+    pub fn cut(&self, part: Part, pool: &MemoryPool, stream: &Stream) -> Result<Self, CudaError> {
+        let format = self.info.format();
+        let info = part.info(&self.info).ok_or(ViewError::Format(format))?;
+        let [x, y, width, height] = [part.x, part.y, part.width, part.height].map(|v| v as usize);
+        let mut cut = Self::acquire(pool, &info)?;
+        let view = self.view()?.part(x, y, width, height)?;
+        copy::copy(&view, &mut cut.view_mut()?, stream)?;
+        Ok(cut)
     }
 
     pub fn info(&self) -> &VideoInfo {

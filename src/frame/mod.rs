@@ -10,6 +10,8 @@ pub mod code;
 pub mod convert;
 pub mod lanes;
 pub mod map;
+pub mod paint;
+pub mod part;
 pub mod planar;
 pub mod pool;
 pub mod stats;
@@ -20,6 +22,7 @@ use gst_video::{VideoFormat, VideoInfo};
 pub use card::{CardConverter, CardFrame, CardPlanar};
 pub use convert::{ConvertError, Converter};
 pub use map::FrameError;
+pub use part::{Part, chroma_steps};
 pub use pool::{HostPool, PoolError};
 pub use view::{Plane, PlaneMut, View, ViewError, ViewMut};
 

@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code)]
 
+mod annotate;
 mod capture;
 mod card;
 mod common;

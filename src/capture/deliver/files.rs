@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::capture::enums::OnExists;
 use crate::capture::name::{NameFacts, Template, with_suffix};
@@ -29,10 +29,11 @@ pub struct Files {
     started: SystemTime,
 }
 
-/// A whole picture under a hidden name; gone when dropped.
+/// A whole picture under a hidden name; gone when dropped. Closed: a capture may have more pictures
+/// than a process may have files open.
 #[derive(Debug)]
 pub struct Staged {
-    file: NamedTempFile,
+    file: TempPath,
     path: PathBuf,
     pub bytes: u64,
 }
@@ -51,7 +52,7 @@ impl Staged {
         .map_err(failed(&path))?;
         file.write_all(bytes).map_err(failed(&path))?;
         Ok(Self {
-            file,
+            file: file.into_temp_path(),
             path,
             bytes: bytes.len() as u64,
         })
@@ -133,6 +134,18 @@ fn hidden_file(folder: &Path) -> io::Result<NamedTempFile> {
         .tempfile_in(folder)
 }
 
+/// `name-what.jpg` for `name.jpg`.
+fn beside(path: &Path, what: &str) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push("-");
+    name.push(what);
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
 fn modified(file: &NamedTempFile) -> io::Result<SystemTime> {
     file.as_file().metadata()?.modified()
 }
@@ -205,6 +218,16 @@ impl Files {
         Staged::write(self.template.render(facts), bytes)
     }
 
+    /// The same for one that stands beside another picture of these facts.
+    pub fn stage_beside(
+        &self,
+        facts: &NameFacts,
+        what: &str,
+        bytes: &[u8],
+    ) -> Result<Staged, DeliverError> {
+        Staged::write(beside(&self.template.render(facts), what), bytes)
+    }
+
     /// Gives a staged picture its name.
     pub fn publish(&self, staged: Staged) -> Result<Published, DeliverError> {
         self.publish_with(staged, None)
@@ -232,7 +255,7 @@ impl Files {
                         });
                     }
                     Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
-                        file = error.file;
+                        file = error.path;
                     }
                     Err(error) => return Err(failed(&path)(error.error)),
                 }
@@ -262,6 +285,12 @@ impl Files {
         }
     }
 
+    /// Removes what was published with others that could not be.
+    pub fn take_back(published: &Published) {
+        // Should it be gone, that was the aim.
+        let _ = fs::remove_file(&published.path);
+    }
+
     fn is_of_earlier_run(&self, path: &Path) -> bool {
         fs::symlink_metadata(path)
             .and_then(|meta| meta.modified())
@@ -289,4 +318,20 @@ fn publish_beside(
     persisted
         .map(drop)
         .map_err(|error| failed(&path)(error.error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_companions_keep_folder_and_suffix() {
+        for (path, expected) in [
+            ("a/b.jpg", "a/b-annotated.jpg"),
+            ("b", "b-annotated"),
+            ("a.b/c.d.png", "a.b/c.d-annotated.png"),
+        ] {
+            assert_eq!(beside(Path::new(path), "annotated"), Path::new(expected));
+        }
+    }
 }

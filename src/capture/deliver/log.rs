@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::capture::picture::{Saved, Subject};
 use crate::capture::process::Facts;
 use crate::frame::stats::PictureStats;
 use crate::meta::{Classifier, Detection};
@@ -39,8 +40,11 @@ pub struct Line<'a> {
     /// ns since 1970, by the clock of the camera or the muxer.
     pub ntp: Option<u64>,
     pub reason: &'static str,
-    /// null where no picture is written.
+    /// Of the frame; null where no picture of it is written.
     pub file: Option<String>,
+    /// The same with boxes and labels, where both are written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annotated: Option<String>,
     /// Height, width and channels of the picture.
     pub shape: [usize; 3],
     /// Width and height of the frame: boxes are in its pixels.
@@ -87,6 +91,12 @@ pub struct Object<'a> {
     /// The place in this list of the object that it was found in.
     parent: Option<usize>,
     classifiers: Vec<Classes<'a>>,
+    /// The file that shows the object alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crop: Option<String>,
+    /// The same with boxes and labels, where both are written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotated: Option<String>,
 }
 
 /// What one classifier says.
@@ -132,6 +142,8 @@ impl<'a> Object<'a> {
             matched,
             parent: detection.parent,
             classifiers: detection.classifiers.iter().map(Classes::from).collect(),
+            crop: None,
+            annotated: None,
         }
     }
 }
@@ -143,7 +155,8 @@ pub struct Entry<'a> {
     pub facts: &'a Facts,
     /// Of the frame.
     pub frame_size: [u32; 2],
-    pub file: Option<&'a Path>,
+    /// In the order in which they were published.
+    pub pictures: &'a [Saved],
     pub shape: [usize; 3],
     pub statistics: Option<&'a PictureStats>,
 }
@@ -159,6 +172,25 @@ impl<'a> From<Entry<'a>> for Line<'a> {
             }
         }
         let objects = meta.detections.iter().zip(matched);
+        let mut objects: Vec<Object<'a>> = objects
+            .map(|(d, matched)| Object::new(d, matched))
+            .collect();
+        let (mut file, mut annotated) = (None, None);
+        for picture in entry.pictures {
+            let name = Some(picture.path.to_string_lossy().into_owned());
+            match (picture.subject, picture.is_copy) {
+                (Subject::Frame, false) => file = name,
+                (Subject::Frame, true) => annotated = name,
+                (Subject::Object(index), is_copy) => {
+                    if let Some(object) = objects.get_mut(index) {
+                        match is_copy {
+                            false => object.crop = name,
+                            true => object.annotated = name,
+                        }
+                    }
+                }
+            }
+        }
         Self {
             version: VERSION,
             run: entry.run,
@@ -171,16 +203,15 @@ impl<'a> From<Entry<'a>> for Line<'a> {
             pts: facts.pts,
             ntp: meta.ntp,
             reason: facts.reason.as_str(),
-            file: entry.file.map(|path| path.to_string_lossy().into_owned()),
+            file,
+            annotated,
             shape: entry.shape,
             frame_size: entry.frame_size,
             source_size: meta.source_size,
             statistics: entry.statistics.map(Statistics::from),
             objects_detected: meta.detections.len(),
             object_classes: meta.detections.iter().map(|d| d.label.as_str()).collect(),
-            objects: objects
-                .map(|(d, matched)| Object::new(d, matched))
-                .collect(),
+            objects,
         }
     }
 }
@@ -212,12 +243,17 @@ mod tests {
     use crate::meta::{Bounds, ClassLabel, FrameMeta};
 
     fn line_of(facts: &Facts) -> String {
+        let pictures = [Saved {
+            subject: Subject::Frame,
+            is_copy: false,
+            path: "o/1.jpg".into(),
+        }];
         let line = Line::from(Entry {
             run: "r",
             unique_id: 7,
             facts,
             frame_size: [64, 48],
-            file: Some(Path::new("o/1.jpg")),
+            pictures: &pictures,
             shape: [24, 32, 3],
             statistics: None,
         });

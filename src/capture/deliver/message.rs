@@ -4,13 +4,13 @@
 
 //! What is said on the bus, and how often: nobody may be reading, and the bus has no bound.
 
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
 use crate::capture::CAT;
+use crate::capture::picture::Saved;
 use crate::capture::process::Facts;
 use crate::fault::Fault;
 
@@ -84,10 +84,11 @@ impl Outlet {
         }
     }
 
-    /// The element message `dsframecapture-saved`: `file` (absent without pictures), `stream`,
-    /// `frame`, `number`, `pts` (absent if the buffer had none), `reason`, and `skipped`, how many
-    /// captures before this one went without a message.
-    pub fn saved(&self, facts: &Facts, file: Option<&Path>) {
+    /// The element message `dsframecapture-saved`: `file`, the first picture (absent without any),
+    /// `files` with all of them if there are several, `stream`, `frame`, `number`, `pts` (absent if
+    /// the buffer had none), `reason`, and `skipped`, how many captures before this one went
+    /// without a message.
+    pub fn saved(&self, facts: &Facts, pictures: &[Saved]) {
         let Some(skipped) = lock(&self.saved).spend(Instant::now()) else {
             return;
         };
@@ -97,8 +98,12 @@ impl Outlet {
             .field("number", facts.number)
             .field("reason", facts.reason.as_str())
             .field("skipped", skipped);
-        if let Some(file) = file {
-            structure = structure.field("file", file.to_string_lossy().as_ref());
+        let name = |picture: &Saved| picture.path.to_string_lossy().into_owned();
+        if let Some(first) = pictures.first() {
+            structure = structure.field("file", name(first));
+        }
+        if pictures.len() > 1 {
+            structure = structure.field("files", gst::Array::new(pictures.iter().map(name)));
         }
         if let Some(pts) = facts.pts {
             structure = structure.field("pts", pts);

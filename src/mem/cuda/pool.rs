@@ -11,6 +11,8 @@ use super::{CudaError, Gpu, Kind, Memory};
 
 /// Sizes for which memory is kept. Streams of a batch may differ in size.
 const SIZES: usize = 16;
+/// Pools that round have none smaller.
+const ROUNDED: usize = 64 << 10;
 
 type Free = Vec<(usize, Vec<Memory>)>;
 
@@ -19,6 +21,7 @@ type Free = Vec<(usize, Vec<Memory>)>;
 pub struct MemoryPool {
     gpu: Gpu,
     kind: Kind,
+    rounds: bool,
     /// By size, the one used last at the end.
     free: Arc<Mutex<Free>>,
 }
@@ -39,7 +42,17 @@ impl MemoryPool {
         Self {
             gpu,
             kind,
+            rounds: false,
             free: Arc::default(),
+        }
+    }
+
+    /// For lengths that are rarely the same: gives out the next power of two, so that there are few
+    /// sizes to keep.
+    pub fn rounding(gpu: Gpu, kind: Kind) -> Self {
+        Self {
+            rounds: true,
+            ..Self::new(gpu, kind)
         }
     }
 
@@ -47,8 +60,12 @@ impl MemoryPool {
         self.gpu
     }
 
-    /// Memory of undefined contents.
+    /// Memory of undefined contents, of this length at least.
     pub fn take(&self, len: usize) -> Result<Pooled, CudaError> {
+        let len = match self.rounds {
+            true => len.max(ROUNDED).checked_next_power_of_two().unwrap_or(len),
+            false => len,
+        };
         let (memory, unused) = self.find(len);
         drop(unused);
         let memory = match memory {

@@ -73,7 +73,7 @@ impl Mot {
 
     fn file(&mut self, labelled: &Labelled<'_>) -> Result<&mut LineFile, DeliverError> {
         let facts = labelled.facts;
-        let path = self.template.render(&facts.name());
+        let path = self.template.render(&facts.frame_name());
         if !self.files.contains_key(&path) {
             let file = open(path.clone(), self.on_exists)?;
             self.files.insert(path.clone(), (facts.stream, file));

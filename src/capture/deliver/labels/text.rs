@@ -111,7 +111,7 @@ impl TextFiles {
         }
         outcome.staged = match (&self.place, picture) {
             (Placing::Named(files), _) => Some(StagedLabels {
-                staged: files.stage(&labelled.facts.name(), text.as_bytes())?,
+                staged: files.stage(&labelled.facts.frame_name(), text.as_bytes())?,
                 beside: None,
             }),
             (Placing::Beside { has_suffix }, Some(picture)) => {

@@ -9,6 +9,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod annotate;
 pub mod convert;
 pub mod pattern;
 pub mod statistics;
