@@ -24,6 +24,14 @@ cargo nextest --version >/dev/null 2>&1 ||
         --no-default-features --features default-no-update cargo-nextest@$nextest_version
 cargo deny --version >/dev/null 2>&1 ||
     cargo install --debug --locked --root target/tools --no-default-features cargo-deny@$deny_version
+# Others' readers of label files. The tests that ask them say so and go on without.
+readers=target/readers
+if ! "$readers/bin/python" -c 'import numpy, pycocotools' 2>/dev/null; then
+    { python3 -m venv "$readers" &&
+        "$readers/bin/pip" install --quiet --disable-pip-version-check \
+            numpy pycocotools==2.0.11; } ||
+        echo "skipped: label files are not read by pycocotools and numpy: they cannot be installed" >&2
+fi
 rustc --version
 gst-inspect-1.0 --version | sed -n 1p
 

@@ -211,7 +211,7 @@ impl DsFrameInject {
         }
         lock(&self.shown).facts = Some(facts);
         streaming.source = Some(match streaming.metadata.take() {
-            Some(metadata) => Annotated::new(source, metadata, config.looping),
+            Some(metadata) => Annotated::around(source, metadata, config.looping),
             None => source,
         });
     }

@@ -227,7 +227,7 @@ pub struct Annotated {
 }
 
 impl Annotated {
-    pub fn new(inner: Box<dyn Source>, metadata: Metadata, looping: bool) -> Box<dyn Source> {
+    pub fn around(inner: Box<dyn Source>, metadata: Metadata, looping: bool) -> Box<dyn Source> {
         Box::new(Self {
             inner,
             metadata,
