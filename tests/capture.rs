@@ -859,8 +859,8 @@ fn the_log_says_what_was_captured() {
             .split(",\"")
             .map(|field| field.trim_start_matches('"').split('"').next().unwrap())
             .collect();
-        let want = "version run unique_id frame_number stream timestamp pts reason file shape \
-                    mean_intensity std_intensity sharpness objects_detected object_classes objects";
+        let want = "version run unique_id frame_number stream pad timestamp pts ntp reason file \
+                    shape frame_size source_size mean_intensity std_intensity sharpness objects_detected object_classes objects";
         assert_eq!(order, want.split_whitespace().collect::<Vec<_>>());
     }
 }
