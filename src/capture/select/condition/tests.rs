@@ -203,7 +203,7 @@ fn nothing_takes_long_or_much() {
     let deep = |n: usize| format!("{}true{}", "(".repeat(n), ")".repeat(n));
     let doubling = |n: usize| {
         let doubled = ".map(a, a + a)".repeat(n);
-        format!("size([objects]{doubled}) > 0")
+        format!("size([[1]]{doubled}) > 0")
     };
     for text in [
         deep(2000),
