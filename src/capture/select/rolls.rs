@@ -31,11 +31,9 @@ fn reaches<H>(roll: Roll, held: &Held<H>, position: u64, time: u64) -> bool {
 impl<H> PreRoll<H> {
     /// Lets go of what a trigger at this place or later does not want.
     pub fn trim(&mut self, roll: Roll, position: u64, time: u64, budget: &mut Budget) {
-        while let Some(held) = self
-            .0
-            .pop_front_if(|held| !reaches(roll, held, position, time))
-        {
-            budget.take(held);
+        let is_old = |held: &Held<H>| !reaches(roll, held, position, time);
+        while self.0.front().is_some_and(is_old) {
+            self.drop_oldest(budget);
         }
     }
 

@@ -6,6 +6,7 @@
 //! `docs/condition.md`.
 
 mod check;
+mod plan;
 mod values;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +20,7 @@ use cel::{Context, Env, ExecutionError, Value};
 use crate::meta::{Bounds, ClassLabel, Classifier, Detection, Label};
 
 use super::FrameFacts;
+use plan::Plan;
 use values::Scope;
 
 pub use values::MAX_OBJECTS;
@@ -35,6 +37,8 @@ pub struct Condition {
     env: Arc<Env>,
     expression: Expression,
     uses: check::Uses,
+    /// A faster way, if there is one.
+    plan: Option<Plan>,
 }
 
 impl std::fmt::Debug for Condition {
@@ -79,7 +83,7 @@ impl Condition {
     /// Why it cannot be told for this frame: an item that is not there, a division by zero.
     pub fn holds(&self, facts: &FrameFacts<'_>, passing: &[usize]) -> Result<bool, String> {
         catch_unwind(AssertUnwindSafe(|| {
-            self.evaluate(&self.expression, facts, passing)
+            self.evaluate(&self.expression, self.plan.as_ref(), facts, passing)
         }))
         .unwrap_or_else(|_| Err(Failure::Panic))
         .map_err(|failure| format!("\"{}\": {}", self.text, failure.reason()))
@@ -88,6 +92,7 @@ impl Condition {
     fn evaluate(
         &self,
         expression: &Expression,
+        plan: Option<&Plan>,
         facts: &FrameFacts<'_>,
         passing: &[usize],
     ) -> Result<bool, Failure> {
@@ -100,6 +105,9 @@ impl Condition {
             false => Vec::new(),
         };
         let scope = Scope::new(facts, passing, &objects, &counts);
+        if let Some(value) = plan.and_then(|plan| plan.holds(&scope, None)) {
+            return Ok(value);
+        }
         let mut context = Context::with_env(self.env.clone());
         context.set_variable_resolver(&scope);
         let value = Value::resolve_val(expression, &context).map_err(Failure::Error)?;
@@ -125,7 +133,7 @@ impl Condition {
                 detections,
             };
             for expression in [&self.expression, &thorough] {
-                match self.evaluate(expression, &facts, passing) {
+                match self.evaluate(expression, None, &facts, passing) {
                     Err(failure) if failure.is_of_the_expression() => return Err(failure.reason()),
                     _ => {}
                 }
@@ -145,6 +153,7 @@ fn compile(text: &str) -> Result<Condition, String> {
     })?;
     let uses = check::check(&expression)?;
     let condition = Condition {
+        plan: Plan::of(&expression),
         text: text.to_owned(),
         env: Arc::new(env),
         expression,

@@ -133,6 +133,41 @@ impl<'a> Scope<'a> {
     }
 }
 
+/// A value that needs no memory of its own.
+#[derive(Debug, Clone, Copy)]
+pub enum Simple<'a> {
+    Int(i64),
+    Double(f64),
+    Text(&'a str),
+}
+
+impl<'a> Scope<'a> {
+    pub fn objects(&self) -> &'a [Object<'a>] {
+        self.objects.0
+    }
+
+    /// A variable that is a number.
+    pub fn number<'v>(&self, variable: &str) -> Option<Simple<'v>> {
+        let int = |value: &CelInt| Some(Simple::Int(*value.inner()));
+        let double = |value: &CelDouble| Some(Simple::Double(*value.inner()));
+        match variable {
+            "count" => int(&self.count),
+            "tracked" => int(&self.tracked),
+            "max_confidence" => double(&self.max_confidence),
+            "min_confidence" => double(&self.min_confidence),
+            "mean_confidence" => double(&self.mean_confidence),
+            "max_area" => double(&self.max_area),
+            "total_area" => double(&self.total_area),
+            "stream" => int(&self.stream),
+            "frame" => int(&self.frame),
+            "time" => double(&self.time),
+            "width" => int(&self.width),
+            "height" => int(&self.height),
+            _ => None,
+        }
+    }
+}
+
 impl VariableResolver for Scope<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
         Some(CowVal::Borrowed(match variable {
@@ -210,12 +245,10 @@ fn no_such(index: &dyn Val) -> ExecutionError {
 
 const PLACE: &str = "place";
 
-fn place(place: Option<usize>) -> CelInt {
-    CelInt::from(
-        place
-            .and_then(|place| i64::try_from(place).ok())
-            .unwrap_or(-1),
-    )
+fn place(place: Option<usize>) -> i64 {
+    place
+        .and_then(|place| i64::try_from(place).ok())
+        .unwrap_or(-1)
 }
 
 static OBJECT: Type = Type::new_unspecified_type("object");
@@ -226,6 +259,33 @@ pub struct Object<'a> {
     place: usize,
     picture: f64,
     detection: &'a Detection,
+}
+
+impl<'a> Object<'a> {
+    /// A field that is a number or a text.
+    pub fn simple(&self, field: &str) -> Option<Simple<'a>> {
+        let detection = self.detection;
+        let id = |id: Option<i32>| Some(Simple::Int(id.map_or(-1, i64::from)));
+        let number = |value: f32| Some(Simple::Double(f64::from(value)));
+        match field {
+            "label" => Some(Simple::Text(detection.label.as_str())),
+            "class_id" => id(detection.class_id),
+            "component_id" => id(detection.component_id),
+            "confidence" => Some(Simple::Double(
+                known_confidence(detection).map_or(ABSENT, |value| rounded(f64::from(value))),
+            )),
+            // All 64 bits, so that different tracks stay different.
+            "track_id" => Some(Simple::Int(detection.track_id.map_or(-1, u64::cast_signed))),
+            "left" => number(detection.bounds.left),
+            "top" => number(detection.bounds.top),
+            "width" => number(detection.bounds.width),
+            "height" => number(detection.bounds.height),
+            "area" => Some(Simple::Double(rounded(share(detection, self.picture)))),
+            PLACE => Some(Simple::Int(place(Some(self.place)))),
+            "parent" => Some(Simple::Int(place(detection.parent))),
+            _ => None,
+        }
+    }
 }
 
 impl Object<'_> {
@@ -253,29 +313,14 @@ impl Indexer for Object<'_> {
         let Some(name) = field.downcast_ref::<CelString>() else {
             return Err(no_such(field));
         };
-        let detection = self.detection;
-        let number = |value: f64| Ok(CowVal::owned(CelDouble::from(value)));
-        let id = |id: Option<i32>| Ok(CowVal::owned(CelInt::from(id.map_or(-1, i64::from))));
         match name.inner() {
-            "label" => Ok(CowVal::owned(CelString::from(detection.label.as_str()))),
-            "class_id" => id(detection.class_id),
-            "component_id" => id(detection.component_id),
-            "confidence" => number(
-                known_confidence(detection).map_or(ABSENT, |value| rounded(f64::from(value))),
-            ),
-            // All 64 bits, so that different tracks stay different.
-            "track_id" => Ok(CowVal::owned(CelInt::from(
-                detection.track_id.map_or(-1, u64::cast_signed),
-            ))),
-            "left" => number(f64::from(detection.bounds.left)),
-            "top" => number(f64::from(detection.bounds.top)),
-            "width" => number(f64::from(detection.bounds.width)),
-            "height" => number(f64::from(detection.bounds.height)),
-            "area" => number(rounded(share(detection, self.picture))),
-            PLACE => Ok(CowVal::owned(place(Some(self.place)))),
-            "parent" => Ok(CowVal::owned(place(detection.parent))),
             "classifiers" => Ok(CowVal::owned(self.classifiers())),
-            other => Err(ExecutionError::no_such_key(other)),
+            other => match self.simple(other) {
+                Some(Simple::Int(value)) => Ok(CowVal::owned(CelInt::from(value))),
+                Some(Simple::Double(value)) => Ok(CowVal::owned(CelDouble::from(value))),
+                Some(Simple::Text(text)) => Ok(CowVal::owned(CelString::from(text))),
+                None => Err(ExecutionError::no_such_key(other)),
+            },
         }
     }
 
@@ -310,7 +355,7 @@ impl Val for Object<'_> {
                 .as_indexer()
                 .and_then(|object| object.get(&CelString::from(PLACE)).ok())
                 .is_some_and(|other| {
-                    other.downcast_ref::<CelInt>() == Some(&place(Some(self.place)))
+                    other.downcast_ref::<CelInt>() == Some(&CelInt::from(place(Some(self.place))))
                 })
     }
 
