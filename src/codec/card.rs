@@ -71,7 +71,7 @@ struct Converters {
     planar: CardPlanar,
     /// The one used last is at the end.
     kept: Vec<CardConverter>,
-    /// Of the last part. Until the next one, as it may be at work.
+    /// Of the last part, until the next one: its memory must not go back while it is at work.
     passing: Option<CardConverter>,
 }
 
@@ -158,7 +158,7 @@ impl Converters {
             let mut converted = CardFrame::acquire(into, to)?;
             let converter = match self.passing.take().filter(is_it) {
                 Some(converter) => converter,
-                None => CardConverter::new(into.gpu(), from, to, false)?,
+                None => CardConverter::in_pool(into, from, to, false)?,
             };
             let done = converter.convert(&frame.view()?, &mut converted.view_mut()?, stream);
             self.passing = Some(converter);

@@ -196,23 +196,27 @@ fn jpegs_of_crops_and_annotations_are_made_on_the_card() {
 #[test]
 fn crops_of_many_sizes_do_not_ask_for_ever_more_memory() {
     on_card!(card::is_standin() => "a card does not count its allocations");
-    let allocations = |frames: u32| {
+    let allocations = |frames: u32, sink: &str, suffix: &str| {
         let before = card::calls(c"cuMemAlloc").unwrap();
         let folder = TempDir::new().unwrap();
         let source = format!("pattern=objects num-buffers={frames}");
         let through = Through {
             source: &source,
             caps: "format=NV12,width=640,height=480",
-            sink: "crop=objects crop-padding=0.4 workers=1 queue-size=1",
-            suffix: "raw",
+            sink: &format!("crop=objects crop-padding=0.4 workers=1 queue-size=1 {sink}"),
+            suffix,
         };
         through.run_into(Place::CARD, folder.path());
         assert_eq!(files(folder.path()).len(), 5 * frames as usize);
         card::calls(c"cuMemAlloc").unwrap() - before
     };
-    let (few, many) = (allocations(20), allocations(200));
-    assert!(
-        many <= few + 8,
-        "{few} allocations, and {many} for more frames"
-    );
+    for (sink, suffix) in [
+        ("", "raw"),
+        ("width=90", "png"),
+        ("annotate=boxes height=70", "png"),
+    ] {
+        let few = allocations(20, sink, suffix);
+        let many = allocations(120, sink, suffix);
+        assert!(many <= few + 8, "{sink}: {few} allocations, and {many}");
+    }
 }

@@ -107,3 +107,89 @@ pub fn shots(
     }
     (shots, skipped)
 }
+
+#[cfg(test)]
+mod tests {
+    use gst_video::VideoFormat;
+
+    use super::*;
+    use crate::capture::select::Reason;
+    use crate::meta::{Bounds, Detection, FrameMeta};
+
+    fn facts(matches: &[usize]) -> Facts {
+        let detection = |left: f32| Detection {
+            bounds: Bounds {
+                left,
+                top: 4.0,
+                width: 10.0,
+                height: 20.0,
+            },
+            ..Detection::default()
+        };
+        Facts {
+            number: 0,
+            stream: 0,
+            frame: 0,
+            pts: None,
+            taken_at: jiff::Timestamp::UNIX_EPOCH,
+            reason: Reason::Interval,
+            meta: FrameMeta {
+                detections: [0.0, 20.0, f32::NAN, 50.0].map(detection).to_vec(),
+                ..FrameMeta::default()
+            },
+            matches: matches.to_vec(),
+        }
+    }
+
+    #[test]
+    fn the_objects_that_match_get_a_picture_each() {
+        let rules = CropRules::default();
+        let of = |matches: &[usize]| {
+            let (shots, skipped) =
+                shots(&facts(matches), Some(&rules), VideoFormat::Rgb, (640, 480));
+            let seen: Vec<_> = shots.iter().map(|s| (s.seq, s.subject, s.part.x)).collect();
+            (seen, skipped)
+        };
+        assert_eq!(of(&[]), (vec![], 0));
+        let expected = vec![(0, Subject::Object(3), 50), (1, Subject::Object(0), 0)];
+        assert_eq!(of(&[3, 2, 0, 99]), (expected, 2));
+    }
+
+    #[test]
+    fn without_crops_there_is_one_picture_whatever_matches() {
+        let (shots, skipped) = shots(&facts(&[1, 2]), None, VideoFormat::Nv12, (64, 48));
+        assert_eq!(skipped, 0);
+        let whole = Part::whole((64, 48));
+        let frame = Shot {
+            seq: 0,
+            subject: Subject::Frame,
+            part: whole,
+        };
+        assert_eq!(shots, [frame]);
+        assert_eq!(frame.change(None).part, None);
+    }
+
+    #[test]
+    fn sizes_follow_the_part_within_reason() {
+        let size = |subject, part: (u32, u32), wanted: (u32, u32)| {
+            let shot = Shot {
+                seq: 0,
+                subject,
+                part: Part::whole(part),
+            };
+            let settings = shot.settings(&EncodeSettings {
+                width: wanted.0,
+                height: wanted.1,
+                ..EncodeSettings::default()
+            });
+            (settings.width, settings.height)
+        };
+        let object = Subject::Object(0);
+        assert_eq!(size(object, (30, 40), (0, 0)), (30, 40));
+        assert_eq!(size(object, (30, 40), (60, 0)), (60, 80));
+        assert_eq!(size(object, (30, 40), (5, 6)), (5, 6));
+        assert_eq!(size(object, (1, 400), (100, 0)), (100, 1600));
+        assert_eq!(size(object, (400, 1), (0, 100)), (1600, 100));
+        assert_eq!(size(Subject::Frame, (1, 400), (100, 0)), (100, 40_000));
+    }
+}

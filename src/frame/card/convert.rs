@@ -13,7 +13,7 @@ use crate::frame::planar::PlanarMap;
 use crate::mem::cuda::kernels::convert::{
     Area, Conversion, ConvertKernels, Job, Scratch, Step, Table,
 };
-use crate::mem::cuda::{CardView, CardViewMut, CudaError, Gpu, Stream};
+use crate::mem::cuda::{CardView, CardViewMut, CudaError, Gpu, Kind, MemoryPool, Stream};
 
 /// Converts pictures of one kind into pictures of another, as [`Converter`](crate::frame::Converter) does.
 #[derive(Debug)]
@@ -37,11 +37,11 @@ enum Ready {
 }
 
 /// The tables of a scaling go to the card.
-fn table(gpu: Gpu, scaling: &Scaling) -> Result<Option<Table>, CudaError> {
+fn table(pool: &MemoryPool, scaling: &Scaling) -> Result<Option<Table>, CudaError> {
     let (Scaling::Across(taps) | Scaling::Down(taps) | Scaling::BetweenRows(taps)) = scaling else {
         return Ok(None);
     };
-    Table::new(gpu, &taps.offsets, &taps.taps, taps.count, taps.from).map(Some)
+    Table::new(pool, &taps.offsets, &taps.taps, taps.count, taps.from).map(Some)
 }
 
 fn conversion(convert: &Convert) -> Conversion {
@@ -88,11 +88,23 @@ impl CardConverter {
         to: &VideoInfo,
         add_borders: bool,
     ) -> Result<Self, CudaError> {
+        // Of nobody else's: it is freed with the converter.
+        Self::in_pool(&MemoryPool::new(gpu, Kind::Device), from, to, add_borders)
+    }
+
+    /// The same with memory of a pool, for converters that are not kept for long. It goes back when
+    /// the converter is dropped, so what was queued with it must be done by then.
+    pub fn in_pool(
+        pool: &MemoryPool,
+        from: &VideoInfo,
+        to: &VideoInfo,
+        add_borders: bool,
+    ) -> Result<Self, CudaError> {
         let plan = Plan::new(from, to, add_borders).ok_or(ViewError::Format(to.format()))?;
         let scratch = plan
             .scratch
             .iter()
-            .map(|scratch| Scratch::new(gpu, scratch.format, scratch.width, scratch.height))
+            .map(|scratch| Scratch::new(pool, scratch.format, scratch.width, scratch.height))
             .collect::<Result<_, _>>()?;
         let stages = plan
             .stages
@@ -106,7 +118,7 @@ impl CardConverter {
                 Stage::Scale(planes) => planes
                     .into_iter()
                     .map(|mut scale| {
-                        let table = table(gpu, &scale.scaling)?;
+                        let table = table(pool, &scale.scaling)?;
                         // Only what it is still matters.
                         if let Scaling::Across(taps)
                         | Scaling::Down(taps)
@@ -123,7 +135,7 @@ impl CardConverter {
         Ok(Self {
             from: from.clone(),
             to: to.clone(),
-            kernels: ConvertKernels::load(gpu)?,
+            kernels: ConvertKernels::load(pool.gpu())?,
             stages,
             scratch,
         })

@@ -85,14 +85,23 @@ impl Memory {
 
     /// Memory on the card with these contents.
     pub fn of_bytes(gpu: Gpu, bytes: &[u8]) -> Result<Self, CudaError> {
-        let memory = Self::new(gpu, Kind::Device, bytes.len().max(1))?;
-        let _bound = gpu.bind()?;
-        // SAFETY: both have as many bytes, and the call waits for the copy.
-        let result =
-            unsafe { sys::cuMemcpyHtoD_v2(memory.address, bytes.as_ptr().cast(), bytes.len()) };
-        check("cuMemcpyHtoD", result)?;
-        memory.wait_for_default_stream()?;
+        let mut memory = Self::new(gpu, Kind::Device, bytes.len().max(1))?;
+        memory.write(bytes)?;
         Ok(memory)
+    }
+
+    /// Replaces the first bytes, and waits for it. Nothing that is queued may use them.
+    ///
+    /// # Panics
+    /// If there are more of them than there is memory.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), CudaError> {
+        assert!(bytes.len() <= self.len);
+        let _bound = self.gpu.bind()?;
+        // SAFETY: the memory has as many bytes, and the call waits for the copy.
+        let result =
+            unsafe { sys::cuMemcpyHtoD_v2(self.address, bytes.as_ptr().cast(), bytes.len()) };
+        check("cuMemcpyHtoD", result)?;
+        self.wait_for_default_stream()
     }
 
     /// Sets all bytes to zero.

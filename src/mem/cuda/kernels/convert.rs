@@ -13,7 +13,9 @@ use gst_video::VideoFormat;
 
 use super::{Kernel, KernelArgs, PictureArg, PlaneArg, Source, source};
 use crate::frame::{ViewError, plane_sizes};
-use crate::mem::cuda::{CardPlane, CardView, CardViewMut, CudaError, Gpu, Kind, Memory, Stream};
+use crate::mem::cuda::{
+    CardPlane, CardView, CardViewMut, CudaError, Gpu, MemoryPool, Pooled, Stream,
+};
 
 /// Threads of a block.
 const BLOCK: (u32, u32) = (32, 8);
@@ -132,7 +134,7 @@ pub struct PlanarCoefficients {
 /// Scaling coefficients on the card.
 #[derive(Debug)]
 pub struct Table {
-    memory: Memory,
+    memory: Pooled,
     /// Elements made, and elements that they are made of.
     to: usize,
     from: usize,
@@ -145,7 +147,7 @@ impl Table {
     /// # Panics
     /// If an element would be made of elements that are not there.
     pub fn new(
-        gpu: Gpu,
+        pool: &MemoryPool,
         offsets: &[u32],
         taps: &[i16],
         count: usize,
@@ -161,8 +163,10 @@ impl Table {
         let mut bytes = Vec::with_capacity(4 * to + 2 * taps.len());
         bytes.extend(offsets.iter().flat_map(|offset| offset.to_ne_bytes()));
         bytes.extend(taps.iter().flat_map(|tap| tap.to_ne_bytes()));
+        let mut memory = pool.take(bytes.len().max(1))?;
+        memory.write(&bytes)?;
         Ok(Self {
-            memory: Memory::of_bytes(gpu, &bytes)?,
+            memory,
             to,
             from,
             count,
@@ -173,7 +177,7 @@ impl Table {
 /// A picture of one plane between two stages.
 #[derive(Debug)]
 pub struct Scratch {
-    memory: Memory,
+    memory: Pooled,
     format: VideoFormat,
     size: (usize, usize),
     plane: CardPlane,
@@ -181,7 +185,7 @@ pub struct Scratch {
 
 impl Scratch {
     pub fn new(
-        gpu: Gpu,
+        pool: &MemoryPool,
         format: VideoFormat,
         width: usize,
         height: usize,
@@ -191,7 +195,7 @@ impl Scratch {
             .map_or(1, |plane| plane.row_bytes);
         // Rows of whole sectors.
         let pitch = row_bytes.next_multiple_of(32);
-        let memory = Memory::new(gpu, Kind::Device, pitch * height)?;
+        let memory = pool.take(pitch * height)?;
         let plane = CardPlane {
             address: memory.address(),
             pitch,
