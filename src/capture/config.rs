@@ -612,7 +612,6 @@ mod tests {
             s.location = None;
             s.labels = Labels::Mot;
             s.labels_location = Some("out/{stream}.txt".into());
-            s.crop = Crop::Objects;
         })
         .unwrap();
         let every = Every::Frames(NonZeroU64::MIN);
