@@ -11,18 +11,24 @@ export CARGO_TARGET_DIR=$PWD/target
 # name, pictures, log lines
 expected() {
     cat <<'LIST'
-quickstart              10   10
+quickstart              22   22
 capture-analysis         0  300
+capture-detections      12   12
+capture-event           47   47
 capture-every-nth       10   10
 capture-first-frame      1    0
 capture-gpu-decode      10   10
 capture-interval-time    5    5
+capture-objects          9    3
+capture-streams          6    3
 capture-thumbnails       5    0
+capture-training-data   10   10
 inject-flow             10    0
 inject-frame-rate        3    3
 inject-images           20   20
 inject-multi-source      3    3
 inject-raw-fifo         10   10
+inject-recorded-detections 4 304
 inject-synthetic         0    0
 inject-video-file       10   10
 inject-y4m-pipe         10   10
@@ -74,4 +80,4 @@ while read -r name pictures lines; do
 done < <(expected)
 
 # A second run begins with a fresh folder.
-if [[ $# -eq 0 ]]; then check quickstart 10 10; fi
+if [[ $# -eq 0 ]]; then check quickstart 22 22; fi

@@ -100,7 +100,8 @@ impl Scene for Solid {
 }
 
 /// Boxes on grey. Each has a fifth of the height to itself, so that none covers another (in five
-/// rows or more), and moves in it to and fro.
+/// rows or more), and moves in it to and fro. The last two are there for [`STAY`] frames and away
+/// for as many, again and again, and have another track id each time.
 pub struct Objects {
     pub width: usize,
     pub height: usize,
@@ -118,54 +119,70 @@ struct Object {
     start: usize,
     /// In thousandths of the picture's width a frame.
     speed: usize,
+    stays: bool,
 }
+
+/// Frames that an object is there before it goes.
+const STAY: u64 = 120;
 
 const BACKGROUND: [u8; 3] = [64; 3];
 
 #[rustfmt::skip]
 const OBJECTS: [Object; 5] = [
-    Object { label: "person", class_id: 0, confidence: 0.9, colour: [220, 60, 60], size: (5, 90), start: 10, speed: 2 },
-    Object { label: "car", class_id: 2, confidence: 0.8, colour: [60, 90, 220], size: (25, 60), start: 70, speed: 8 },
-    Object { label: "bicycle", class_id: 1, confidence: 0.7, colour: [60, 200, 80], size: (10, 70), start: 40, speed: 5 },
-    Object { label: "person", class_id: 0, confidence: 0.6, colour: [230, 160, 40], size: (4, 80), start: 90, speed: 3 },
-    Object { label: "car", class_id: 2, confidence: 0.5, colour: [170, 60, 200], size: (20, 50), start: 0, speed: 11 },
+    Object { label: "person", class_id: 0, confidence: 0.9, colour: [220, 60, 60], size: (5, 90), start: 10, speed: 2, stays: true },
+    Object { label: "car", class_id: 2, confidence: 0.8, colour: [60, 90, 220], size: (25, 60), start: 70, speed: 8, stays: true },
+    Object { label: "bicycle", class_id: 1, confidence: 0.7, colour: [60, 200, 80], size: (10, 70), start: 40, speed: 5, stays: true },
+    Object { label: "person", class_id: 0, confidence: 0.6, colour: [230, 160, 40], size: (4, 80), start: 90, speed: 3, stays: false },
+    Object { label: "car", class_id: 2, confidence: 0.5, colour: [170, 60, 200], size: (20, 50), start: 0, speed: 11, stays: false },
 ];
 
 impl Objects {
-    fn boxes(&self, number: u64) -> [Rect; OBJECTS.len()] {
+    /// Those that are there, by their places in [`OBJECTS`].
+    fn boxes(&self, number: u64) -> Vec<(usize, Rect)> {
+        let there = |object: &Object| object.stays || (number / STAY).is_multiple_of(2);
+        let objects = OBJECTS.iter().enumerate();
+        objects
+            .filter(|(_, object)| there(object))
+            .map(|(place, object)| (place, self.rect(place, object, number)))
+            .collect()
+    }
+
+    fn rect(&self, place: usize, object: &Object, number: u64) -> Rect {
         let Self { width, height } = *self;
-        std::array::from_fn(|i| {
-            let object = &OBJECTS[i];
-            let part = |i: usize| i * height / OBJECTS.len();
-            let lane = (part(i + 1) - part(i)).max(1);
-            let box_width = (width * object.size.0 / 100).max(1);
-            let box_height = (lane * object.size.1 / 100).max(1);
-            let way = width - box_width;
-            let speed = (width * object.speed / 1000).max(1);
-            let left = bounce(number, speed, way * object.start / 100, way);
-            let top = part(i) + bounce(number, 1, 0, lane - box_height);
-            Rect {
-                left,
-                top,
-                right: left + box_width,
-                bottom: top + box_height,
-                colour: object.colour,
-            }
-        })
+        let part = |i: usize| i * height / OBJECTS.len();
+        let lane = (part(place + 1) - part(place)).max(1);
+        let box_width = (width * object.size.0 / 100).max(1);
+        let box_height = (lane * object.size.1 / 100).max(1);
+        let way = width - box_width;
+        let speed = (width * object.speed / 1000).max(1);
+        let left = bounce(number, speed, way * object.start / 100, way);
+        let top = part(place) + bounce(number, 1, 0, lane - box_height);
+        Rect {
+            left,
+            top,
+            right: left + box_width,
+            bottom: top + box_height,
+            colour: object.colour,
+        }
     }
 
     /// The boxes of a frame, exactly as drawn.
     pub fn detections(&self, number: u64) -> Vec<Detection> {
-        let track_ids = 1..;
-        self.boxes(number)
-            .iter()
-            .zip(&OBJECTS)
-            .zip(track_ids)
-            .map(|((rect, object), track_id)| Detection {
-                label: object.label.into(),
-                class_id: Some(object.class_id),
-                confidence: Some(object.confidence),
-                track_id: Some(track_id),
+        let track_id = |place: usize| {
+            let visit = if OBJECTS[place].stays {
+                0
+            } else {
+                number / STAY / 2
+            };
+            visit * OBJECTS.len() as u64 + place as u64 + 1
+        };
+        let boxes = self.boxes(number).into_iter();
+        boxes
+            .map(|(place, rect)| Detection {
+                label: OBJECTS[place].label.into(),
+                class_id: Some(OBJECTS[place].class_id),
+                confidence: Some(OBJECTS[place].confidence),
+                track_id: Some(track_id(place)),
                 bounds: Bounds {
                     left: rect.left as f32,
                     top: rect.top as f32,
@@ -187,7 +204,8 @@ impl Scene for Objects {
             bottom: self.height,
             colour: BACKGROUND,
         };
-        [background].into_iter().chain(self.boxes(number)).collect()
+        let boxes = self.boxes(number).into_iter().map(|(_, rect)| rect);
+        [background].into_iter().chain(boxes).collect()
     }
 }
 
