@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Statistics of every frame as JSON lines, without pictures (documented Part 2, pattern 5:
-# FrameAnalyzer; its detections come with a later version).
+# FrameAnalyzer). Where something detects, as in the twin, the lines have the detections too.
 #   capture-analysis.sh [FILE]
 set -euo pipefail
 . "$(dirname "$0")/lib/common.sh"
