@@ -318,8 +318,8 @@ impl ElementImpl for DsFrameCapture {
             gst::subclass::ElementMetadata::new(
                 "DeepStream frame capture",
                 "Sink/Video",
-                "Captures frames by interval or on demand as pictures, log lines and messages, \
-                 from GPU or system memory, without holding up the pipeline",
+                "Captures frames by interval, by detections or on demand as pictures, crops, log \
+                 lines and label files, from GPU or system memory, without holding up the pipeline",
                 "The gst-plugin-dsframe authors",
             )
         });
@@ -521,17 +521,7 @@ impl WaitEvent for DsFrameCapture {
         let Some(run) = self.run().filter(|_| event.type_() == gst::EventType::Eos) else {
             return Ok(gst::FlowSuccess::Ok);
         };
-        let rendered = run.end_streams(None);
-        self.say(&run, &rendered.news);
-        let mut outcome = Ok(());
-        for job in rendered.jobs {
-            match outcome {
-                Ok(()) => outcome = self.submit(&run, job),
-                // What is held is not to be lost to a pause.
-                Err(_) => run.worker.submit_held(job),
-            }
-        }
-        outcome?;
+        self.submit_held(&run, run.end_streams(None));
         let deadline = Instant::now() + run.config.drain_timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -25,8 +25,9 @@ pub mod worker;
 /**
  * SECTION:element-dsframecapture
  *
- * Captures frames of a pipeline as pictures, log lines and messages, without holding it up: it
- * decides on each frame, takes what is selected, and leaves encoding and writing to threads behind
+ * Captures frames of a pipeline as pictures, log lines, label files and messages, without holding it
+ * up: it decides on each frame, by interval or by what was detected in it (DeepStream's batch
+ * metadata, or GStreamer's regions of interest on the same buffer), takes what is selected, and leaves encoding and writing to threads behind
  * a bounded queue. Takes system memory, NVMM surfaces, and the CUDA memory of GStreamer's own
  * elements. What is on a GPU is copied, scaled, converted and compressed as JPEG there, and only the
  * result is fetched.
@@ -39,6 +40,26 @@ pub mod worker;
  * ## The first frame, and no more
  * ``` bash
  * gst-launch-1.0 dsframeinject ! dsframecapture max-captures=1 eos-after-max=true location=first.png
+ * ```
+ *
+ * ## Two persons, once a second at most, with boxes drawn
+ * ``` bash
+ * gst-launch-1.0 dsframeinject pattern=objects num-buffers=600 ! dsframecapture mode=metadata classes=person min-objects=2 cooldown=1000000000 annotate=true location=out/{stream}_{frame:06}_{reason}.jpg
+ * ```
+ *
+ * ## Each tracked object once, cut from its best frame
+ * ``` bash
+ * gst-launch-1.0 dsframeinject pattern=objects num-buffers=600 ! dsframecapture dedupe=best best-window=2000000000 crop=objects location=out/{label}/{track:04}-{frame:06}.jpg
+ * ```
+ *
+ * ## What happened before and after
+ * ``` bash
+ * gst-launch-1.0 dsframeinject pattern=objects num-buffers=300 ! dsframecapture classes=person dedupe=track pre-roll=15 post-roll=15 location=out/%04d-{frame:06}-{reason}.jpg
+ * ```
+ *
+ * ## Pictures and labels for training
+ * ``` bash
+ * gst-launch-1.0 dsframeinject pattern=objects num-buffers=300 ! dsframecapture mode=interval interval=30 location=out/{frame:06}.jpg labels=coco labels-location=out/coco.json
  * ```
  *
  * ## Mean, deviation and sharpness of each frame, without pictures
@@ -80,7 +101,12 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     {
         use gst::prelude::*;
         for enumeration in [
+            enums::Annotate::static_type(),
+            enums::Crop::static_type(),
+            enums::Dedupe::static_type(),
+            enums::Labels::static_type(),
             enums::Mode::static_type(),
+            enums::UnknownConfidence::static_type(),
             enums::Encoding::static_type(),
             enums::Subsampling::static_type(),
             enums::Overflow::static_type(),
