@@ -72,7 +72,7 @@ sanitizer_stage() {
     stage "$tool" 100 env -u GST_PLUGIN_PATH DSFRAME_GPU_TESTS=1 DSFRAME_GPU_SHORT=1 \
         DSFRAME_DISABLE_NVJPEG=1 \
         compute-sanitizer --tool "$tool" --report-api-errors no --error-exitcode 9 \
-        "$packed/bin/gpu-tests" --test-threads=1 ::short:: convert::formats
+        "$packed/bin/gpu-tests" --test-threads=1 ::short:: convert::formats annotate::
     status=$?
     row "compute-sanitizer $tool" \
         "$(grep -hE 'ERROR SUMMARY|RACECHECK SUMMARY' "$logs/$tool.log" | tail -n 1 | sed 's/=* *//')" \
