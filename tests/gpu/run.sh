@@ -69,10 +69,10 @@ test_stage() {
 # sanitizer_stage TOOL: over our kernels; nvJPEG's are not ours to check.
 sanitizer_stage() {
     local tool=$1 status
-    stage "$tool" 100 env -u GST_PLUGIN_PATH DSFRAME_GPU_TESTS=1 DSFRAME_GPU_SHORT=1 \
+    stage "$tool" 150 env -u GST_PLUGIN_PATH DSFRAME_GPU_TESTS=1 DSFRAME_GPU_SHORT=1 \
         DSFRAME_DISABLE_NVJPEG=1 \
         compute-sanitizer --tool "$tool" --report-api-errors no --error-exitcode 9 \
-        "$packed/bin/gpu-tests" --test-threads=1 ::short:: convert::formats annotate::
+        "$packed/bin/gpu-tests" --test-threads=1 ::short:: convert::formats annotate::annotations
     status=$?
     row "compute-sanitizer $tool" \
         "$(grep -hE 'ERROR SUMMARY|RACECHECK SUMMARY' "$logs/$tool.log" | tail -n 1 | sed 's/=* *//')" \
