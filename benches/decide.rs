@@ -151,7 +151,7 @@ fn measure(rules: &Rules, round: Duration, rounds: usize) -> f64 {
             }));
             match black_box(decision) {
                 Decision::Hold => selector.hold(stream, (), 1),
-                Decision::Skip | Decision::Take { .. } => {}
+                Decision::Skip | Decision::Take(_) => {}
             }
         }
         frame += 1;

@@ -233,6 +233,10 @@ pub struct Stats {
     pub log_repairs: AtomicU64,
     /// Objects that the format of the label files cannot hold.
     pub labels_left_out: AtomicU64,
+    /// Malformed parts of the metadata that were passed over.
+    pub metadata_left_out: AtomicU64,
+    /// Frames that did not match because the condition could not be evaluated for them.
+    pub condition_errors: AtomicU64,
     /// Microseconds from frame to bytes.
     encode_time: Mutex<Histogram<u32>>,
     started: Instant,
@@ -250,6 +254,8 @@ pub struct Snapshot {
     pub objects_skipped: u64,
     pub log_repairs: u64,
     pub labels_left_out: u64,
+    pub metadata_left_out: u64,
+    pub condition_errors: u64,
     /// Frames per second since the start.
     pub seen_rate: f64,
     pub captured_rate: f64,
@@ -280,6 +286,8 @@ impl Default for Stats {
             objects_skipped: AtomicU64::new(0),
             log_repairs: AtomicU64::new(0),
             labels_left_out: AtomicU64::new(0),
+            metadata_left_out: AtomicU64::new(0),
+            condition_errors: AtomicU64::new(0),
             encode_time: Mutex::new(encode_time),
             started: Instant::now(),
         }
@@ -297,6 +305,12 @@ impl Stats {
                 streams.insert(at, (stream, stats.clone()));
                 stats
             }
+        }
+    }
+
+    pub fn count_left_out(&self, parts: u64) {
+        if parts > 0 {
+            self.metadata_left_out.fetch_add(parts, Ordering::Relaxed);
         }
     }
 
@@ -349,6 +363,8 @@ impl Stats {
             objects_skipped: self.objects_skipped.load(Ordering::Relaxed),
             log_repairs: self.log_repairs.load(Ordering::Relaxed),
             labels_left_out: self.labels_left_out.load(Ordering::Relaxed),
+            metadata_left_out: self.metadata_left_out.load(Ordering::Relaxed),
+            condition_errors: self.condition_errors.load(Ordering::Relaxed),
             seen_rate: total.seen as f64 / seconds,
             captured_rate: total.captured as f64 / seconds,
             encode_time_p50: encode_time.value_at_quantile(0.5) * 1000,
@@ -381,6 +397,8 @@ impl Snapshot {
             .field("objects-skipped", self.objects_skipped)
             .field("log-repairs", self.log_repairs)
             .field("labels-left-out", self.labels_left_out)
+            .field("metadata-left-out", self.metadata_left_out)
+            .field("condition-errors", self.condition_errors)
             .field("seen-rate", self.seen_rate)
             .field("captured-rate", self.captured_rate)
             .field("encode-time-p50", self.encode_time_p50)

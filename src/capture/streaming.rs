@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use gst_video::{VideoCropMeta, VideoInfo};
 
@@ -175,6 +176,8 @@ impl Streaming {
             rendered.jobs.push(job);
         }
         rendered.exhausted = self.selector.is_exhausted();
+        let errors = self.selector.condition_errors();
+        self.stats.condition_errors.store(errors, Ordering::Relaxed);
         if self.selector.take_shortened() && !std::mem::replace(&mut self.said_shortened, true) {
             rendered.say(
                 "property \"roll-max-bytes\" is too little for what pre-roll or dedupe=best is to \
@@ -222,6 +225,7 @@ impl Streaming {
         let with_objects = self.selector.needs_detections();
         let meta = reader.read(buffer, with_objects, count, size_of);
         rendered.add_news(meta.warning);
+        self.stats.count_left_out(meta.left_out);
         if meta.source == Source::Nvds && meta.frames.is_empty() {
             return Ok(());
         }
@@ -278,6 +282,7 @@ impl Streaming {
         let wanted: Vec<usize> = later.iter().map(|(index, ..)| *index).collect();
         let meta = reader.read_objects(buffer, &wanted, size_of);
         rendered.add_news(meta.warning);
+        self.stats.count_left_out(meta.left_out);
         for (index, frame, time, pts, decision) in later {
             let Some(meta) = meta.frames.get(index) else {
                 continue;
@@ -379,8 +384,7 @@ impl Streaming {
                 self.selector
                     .hold(stream, Held { capture, hold }, bytes as u64);
             }
-            // Its matches are in the facts: the detections may not have been there to decide by.
-            Decision::Take { reason, .. } => {
+            Decision::Take(reason) => {
                 let held = Held { capture, hold };
                 let mut frames = self.selector.pre_roll(stream);
                 for frame in &mut frames {

@@ -75,12 +75,8 @@ pub enum Decision {
     Skip,
     /// May be wanted later: to be given to [`Selector::hold`]. Not doing so gives it up.
     Hold,
-    /// To be captured, after what [`Selector::pre_roll`] gives. `matches` are the places in the
-    /// frame's list of the detections that pass the filter, whatever the reason.
-    Take {
-        reason: Reason,
-        matches: Vec<usize>,
-    },
+    /// To be captured, after what [`Selector::pre_roll`] gives.
+    Take(Reason),
 }
 
 /// A frame that was held and is to be captured, with the detections that it is the best of.
@@ -270,7 +266,7 @@ impl<H> Selector<H> {
         if is_full(rules, *taken) {
             self.let_go_if_full();
             return match follows {
-                true => self.take(facts, Reason::Post),
+                true => Decision::Take(Reason::Post),
                 false => Decision::Skip,
             };
         }
@@ -307,7 +303,7 @@ impl<H> Selector<H> {
         let offer = offer.filter(|offer| !offer.is_empty());
         let Some(reason) = reason else {
             if follows {
-                return self.take(facts, Reason::Post);
+                return Decision::Take(Reason::Post);
             }
             if offer.is_some() || (covered && rules.pre_roll != Roll::None) {
                 state.pending = Some(Pending {
@@ -335,14 +331,7 @@ impl<H> Selector<H> {
             .take(rules.pre_roll, position, facts.time, budget);
         state.post_roll.start(rules.post_roll, position, facts.time);
         self.let_go_if_full();
-        self.take(facts, reason)
-    }
-
-    fn take(&mut self, facts: &FrameFacts<'_>, reason: Reason) -> Decision {
-        Decision::Take {
-            reason,
-            matches: self.matches(facts),
-        }
+        Decision::Take(reason)
     }
 
     /// Nothing that is held for later triggers will be wanted any more.
@@ -355,8 +344,8 @@ impl<H> Selector<H> {
         }
     }
 
-    /// The places in a frame's list of the detections that pass the filter. The frame need not be
-    /// the one that was decided on last.
+    /// The places in a frame's list of the detections that pass the filter, whatever the frame is
+    /// captured for. It need not be the one that was decided on last.
     pub fn matches(&self, facts: &FrameFacts<'_>) -> Vec<usize> {
         let mut matches = Vec::new();
         self.rules.filter.apply(facts, &mut matches);

@@ -17,10 +17,7 @@ fn every_time(ns: u64) -> When {
 }
 
 fn take(reason: Reason) -> Decision {
-    Decision::Take {
-        reason,
-        matches: Vec::new(),
-    }
+    Decision::Take(reason)
 }
 
 /// The positions of the frames that are taken.

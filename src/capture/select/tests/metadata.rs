@@ -60,21 +60,17 @@ fn only_what_passes_is_counted_and_told() {
     };
     let mut caller = Caller::new(rules);
     let detections = [object("car"), object("person"), object("car")];
-    let matches = |decision| match decision {
-        Decision::Take { matches, .. } => Some(matches),
-        _ => None,
+    let mut matches = |detections: &[Detection]| {
+        let taken = matches!(caller.frame(&with(0, detections)), Decision::Take(_));
+        taken.then(|| caller.captures.pop().unwrap().matches)
     };
-    assert_eq!(
-        matches(caller.frame(&with(0, &detections))),
-        Some(vec![0, 2])
-    );
-    assert_eq!(matches(caller.frame(&with(0, &detections[1..2]))), None);
+    assert_eq!(matches(&detections), Some(vec![0, 2]));
+    assert_eq!(matches(&detections[1..2]), None);
     // Whatever the reason.
     caller.selector.request(Some(0));
-    assert_eq!(
-        matches(caller.frame(&with(0, &detections[1..]))),
-        Some(vec![1])
-    );
+    let taken = caller.frame(&with(0, &detections[1..]));
+    assert_eq!(taken, Decision::Take(Reason::Manual));
+    assert_eq!(caller.captures.pop().unwrap().matches, [1]);
 }
 
 #[test]

@@ -173,7 +173,7 @@ impl Caller {
                     self.selector.hold(facts.stream, token, bytes);
                 }
             }
-            Decision::Take { reason, matches } => {
+            Decision::Take(reason) => {
                 for token in self.selector.pre_roll(facts.stream) {
                     self.captures.push(Capture {
                         number: token.take(),
@@ -184,7 +184,7 @@ impl Caller {
                 self.captures.push(Capture {
                     number,
                     reason: *reason,
-                    matches: matches.clone(),
+                    matches: self.selector.matches(facts),
                 });
             }
         }
