@@ -4,8 +4,10 @@
 
 //! Metadata that is damaged or means harm: pictures come nevertheless, and go where they may.
 
+use gst::prelude::*;
 use gstdsframe::mem::sys::Generation;
 
+use crate::abi::{Struct, header, params, poke, value};
 use crate::batch::{Arena, BatchBuilder, ObjectSpec, attach_other};
 use crate::common::{at, check_accounts, files, lines};
 use crate::kit::{Feed, Muxer, Shot, spelled, takes, tracked};
@@ -257,4 +259,76 @@ fn boxes_that_are_none_do_not_disturb_pictures_of_objects() {
     let names = files(folder.path());
     // The first and the one at the corner, clean and drawn into.
     assert_eq!(names.len(), 4, "{names:?}");
+}
+
+/// A batch in memory that nobody here can read is an error, also where its metadata is sound.
+#[test]
+fn surfaces_that_cannot_be_read_are_an_error() {
+    for generation in Generation::ALL {
+        for mode in ["interval", "metadata"] {
+            let folder = tempfile::tempdir().unwrap();
+            let feed = Feed::new(&folder, "", &[("mode", mode)]);
+            let mut muxer = Muxer::new(generation);
+            feed.begin(&muxer.caps());
+            let shots = shots(0);
+            feed.push(muxer.batch(&shots));
+            let mut header = Struct::zeroed("NvBufSurface", generation);
+            let jetson = value("NvBufSurfaceMemType", "NVBUF_MEM_SURFACE_ARRAY");
+            header
+                .set("batchSize", 2)
+                .set("numFilled", 2)
+                .set("memType", jetson);
+            let mut buffer = gst::Buffer::from_mut_slice(header.bytes);
+            // Without frames it is idle, whatever its surfaces are.
+            let mut idle = buffer.copy_deep().unwrap();
+            muxer.metadata(&[], &[]).attach(idle.get_mut().unwrap());
+            feed.push(idle);
+            muxer
+                .metadata(&shots, &[0, 1])
+                .attach(buffer.get_mut().unwrap());
+            assert_eq!(feed.pad.push(buffer), Err(gst::FlowError::Error));
+            let messages = feed.stop();
+            let errors = messages.errors();
+            assert_eq!(errors.len(), 1, "{errors:?}");
+            assert!(errors[0].1.contains("nvvideoconvert"), "{errors:?}");
+            assert!(messages.warnings().is_empty(), "{:?}", messages.warnings());
+        }
+    }
+}
+
+#[test]
+fn one_bad_surface_fails_alone() {
+    for generation in Generation::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let feed = Feed::new(&folder, "", &[("interval", "1")]);
+        let mut muxer = Muxer::new(generation);
+        feed.begin(&muxer.caps());
+        for number in 0..3 {
+            let buffer = muxer.batch(&[0, 1, 2].map(|stream| Shot::new(stream, number)));
+            if number == 1 {
+                let list = header(&buffer, generation).pointer("surfaceList");
+                let mut params = params(&buffer, generation, 1);
+                params.set("planeParams.pitch.0", 3);
+                let stride = params.bytes.len() as u64;
+                poke(list + stride, &params.bytes);
+            }
+            feed.push(buffer);
+        }
+        assert_eq!(feed.count_of(1, "failed"), 1);
+        assert_eq!(feed.count("failed"), 1);
+        let warnings = feed.end().warnings();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        let got: Vec<_> = takes(&folder).into_iter().map(|t| (t.0, t.1)).collect();
+        let want = [
+            (0, 0),
+            (1, 0),
+            (2, 0),
+            (0, 1),
+            (2, 1),
+            (0, 2),
+            (1, 2),
+            (2, 2),
+        ];
+        assert_eq!(got, want);
+    }
 }
