@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use gst::prelude::*;
 use gstdsframe::mem::sys::Generation;
 
 use crate::common::stall::Stall;
 use crate::common::{at, count, files, until};
-use crate::kit::{Dice, Feed, HD, Muxer, Shot, Taken, spelled, taken, takes, tracked};
+use crate::kit::{Dice, Feed, HD, MS, Muxer, Shot, Taken, log_of, spelled, taken, takes, tracked};
 
 fn shot(stream: u32, number: i32, triggers: bool) -> Shot {
     Shot::new(stream, number).with(triggers.then(|| tracked("car", 1, 0.5)))
@@ -274,5 +275,48 @@ fn a_trigger_is_dropped_with_its_pre_roll() {
             (&line["stream"], &line["frame_number"]),
             (&stream.into(), &frame.into())
         );
+    }
+}
+
+/// Two frames of one stream may come in one batch, also where detections have no say.
+#[test]
+fn rolls_by_interval_and_by_hand_are_exact_too() {
+    for mode in ["interval", "manual"] {
+        let folder = tempfile::tempdir().unwrap();
+        let interval = if mode == "interval" { "8" } else { "0" };
+        let properties = [("mode", mode), ("interval", interval), ("pre-roll", "3")];
+        let feed = Feed::new(&folder, "", &properties);
+        let mut muxer = Muxer::new(Generation::C);
+        feed.begin(&muxer.caps());
+        let mut want = Vec::new();
+        for batch in 0..12 {
+            if mode == "manual" && batch % 4 == 0 {
+                feed.capture.set_property("trigger", 0i32);
+            }
+            let of_stream = |first: i32| shot(0, first, batch % 2 == 0);
+            let first = 2 * batch;
+            feed.push(muxer.batch(&[
+                of_stream(first),
+                shot(1, batch, false),
+                of_stream(first + 1),
+            ]));
+            if first % 8 == 0 {
+                want.extend((first - 3).max(0)..first);
+                want.push(first);
+            }
+        }
+        feed.end_silently();
+        let log = log_of(&folder);
+        let of_stream: Vec<_> = log.iter().filter(|line| line["stream"] == 0).collect();
+        let got: Vec<_> = of_stream
+            .iter()
+            .map(|line| line["frame_number"].as_u64().unwrap() as i32)
+            .collect();
+        assert_eq!(got, want, "{mode}");
+        for line in of_stream {
+            let number = line["frame_number"].as_u64().unwrap();
+            assert_eq!(line["pts"], number * 100 * MS);
+            assert_eq!(line["objects_detected"], u64::from(number / 2 % 2 == 0));
+        }
     }
 }
