@@ -194,3 +194,37 @@ fn windows_end_by_the_time_of_their_stream() {
     want.extend([14, 19, 24, 29].map(|number| best(1, number)));
     assert_eq!(got, want);
 }
+
+/// The end of a stream may be what there is to wait for: no buffer has to follow.
+#[test]
+fn the_last_capture_may_come_with_the_end_of_its_stream() {
+    for rest in [
+        &[("dedupe", "best"), ("best-window", "3600000000000")][..],
+        &[("min-objects", "1"), ("post-roll", "30")],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let limit = [("max-captures", "1"), ("eos-after-max", "true")];
+        let feed = Feed::new(&folder, "", &[&limit, rest].concat());
+        let mut muxer = Muxer::new(Generation::B);
+        feed.begin(&muxer.caps());
+        push(&feed, &mut muxer, &[1], 0);
+        assert!(!common::pending(&feed.bus).eos());
+        assert!(feed.send(event(numbers(STREAM_EOS)[0], Some(11))));
+        assert!(common::wait_for_end(&feed.bus).eos());
+        let want = if rest[0].0 == "dedupe" { 1 } else { 10 };
+        assert_eq!(takes(&folder).len(), want);
+        feed.stop();
+    }
+}
+
+#[test]
+fn muxers_also_tell_by_a_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let (feed, mut muxer) = playing(&folder, Generation::A);
+    push(&feed, &mut muxer, &[1], 0);
+    let eos = gst::message::Element::new(gst::Structure::new_empty("stream-eos"));
+    assert!(feed.send(gst::event::SinkMessage::new("stream-eos", &eos)));
+    let messages = feed.end();
+    assert_eq!(messages.elements("stream-eos").len(), 1);
+    assert_eq!(takes(&folder), [best(1, 4)]);
+}
