@@ -183,6 +183,13 @@ impl DsFrameCapture {
         self.say(run, &rendered.news);
     }
 
+    /// `max-captures` is reached, and nothing that belongs to them is still to come.
+    fn end_after_max(&self, run: &Run) {
+        if run.config.eos_after_max {
+            run.worker.process().end_after_last(|| run.worker.left());
+        }
+    }
+
     fn say(&self, run: &Run, news: &[Fault]) {
         for fault in news {
             run.worker.process().outlet.warn(fault);
@@ -195,7 +202,15 @@ impl DsFrameCapture {
             return;
         }
         match nvevent::pad_index(event) {
-            Some(pad_index) => self.submit_held(run, run.end_streams(Some(pad_index))),
+            Some(pad_index) => {
+                let rendered = run.end_streams(Some(pad_index));
+                let exhausted = rendered.exhausted;
+                self.submit_held(run, rendered);
+                if exhausted {
+                    // There may be no further buffer.
+                    self.end_after_max(run);
+                }
+            }
             None => gst::warning!(CAT, imp = self, "no source-id in {event:?}"),
         }
     }
@@ -507,8 +522,8 @@ impl DsFrameCapture {
             Fault::from(&error).post_error(self.obj().upcast_ref());
             return Err(gst::FlowError::Error);
         }
-        if rendered.exhausted && run.config.eos_after_max {
-            run.worker.process().end_after_last(|| run.worker.left());
+        if rendered.exhausted {
+            self.end_after_max(&run);
         }
         outcome.map(|()| gst::FlowSuccess::Ok)
     }

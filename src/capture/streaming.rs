@@ -220,7 +220,8 @@ impl Streaming {
             // The muxer's idle batches have no frames, and their surfaces are anything.
             Some(Err(_)) => None,
         };
-        let count = pictures.map_or(0, Pictures::len);
+        // Where they cannot be read, a frame of any of them is an error, and not one to leave out.
+        let count = pictures.map_or(usize::MAX, Pictures::len);
         let size_of = |slot: usize| pictures.and_then(|p| p.size(slot, &input.info));
         let with_objects = self.selector.needs_detections();
         let meta = reader.read(buffer, with_objects, count, size_of);

@@ -352,10 +352,11 @@ impl<H> Selector<H> {
         matches
     }
 
-    /// Whether decisions need the detections of every frame. If not, [`FrameFacts::detections`] may
-    /// be empty, and the matches of what is taken come from [`Self::matches`] once they are known.
+    /// Whether the detections of every frame are needed: for the decisions, or as every frame may be
+    /// held. If not, [`FrameFacts::detections`] may be empty, the matches of what is taken come from
+    /// [`Self::matches`] once they are known, and there is nothing to do between two decisions.
     pub fn needs_detections(&self) -> bool {
-        self.rules.when.by_metadata()
+        self.rules.when.by_metadata() || self.rules.pre_roll != Roll::None
     }
 
     /// Takes the frame that [`Self::decide`] just said [`Decision::Hold`] to. `bytes` are those of
