@@ -37,6 +37,7 @@ gst-inspect-1.0 --version | sed -n 1p
 
 stage "format"
 cargo fmt --check
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 stage "clippy"
 for features in "" "--no-default-features" "--all-features"; do
@@ -47,6 +48,8 @@ done
 stage "licences and duplicates"
 # Not `check advisories`: its database is fetched from the network, which the tests must do without.
 cargo deny --locked check licenses bans sources
+# The fuzz targets are a workspace of their own.
+cargo deny --locked --manifest-path fuzz/Cargo.toml --config fuzz/deny.toml check licenses sources
 
 stage "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps

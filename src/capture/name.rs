@@ -279,6 +279,8 @@ pub fn with_suffix(path: &Path, n: u64) -> PathBuf {
 #[derive(Default)]
 struct Parser {
     parts: Vec<Part>,
+    /// A `./` was left out at the beginning: another `/` there does not make it the root.
+    here: bool,
 }
 
 impl Parser {
@@ -291,12 +293,14 @@ impl Parser {
             return;
         };
         // The shape that paths have when a folder is listed.
-        if character == '/' && text.ends_with('/') {
+        let behind_dot = first && self.here && text.is_empty();
+        if character == '/' && (text.ends_with('/') || behind_dot) {
             return;
         }
         text.push(character);
         if first && text == "./" {
             text.clear();
+            self.here = true;
         }
     }
 }

@@ -49,6 +49,19 @@ fn id_at(place: usize) -> i32 {
 /// A parent is a place among the buffer's regions, so the detections of a frame are to be attached
 /// in their order, to a buffer without other regions.
 pub fn attach(buffer: &mut gst::BufferRef, detection: &Detection) {
+    let place = buffer.iter_meta::<VideoRegionOfInterestMeta>().count();
+    attach_at(buffer, place, detection);
+}
+
+/// [`attach`] for all detections of a frame. Regions are not counted for each of them.
+pub fn attach_all(buffer: &mut gst::BufferRef, detections: impl IntoIterator<Item = Detection>) {
+    let first = buffer.iter_meta::<VideoRegionOfInterestMeta>().count();
+    for (place, detection) in (first..).zip(detections) {
+        attach_at(buffer, place, &detection);
+    }
+}
+
+fn attach_at(buffer: &mut gst::BufferRef, place: usize, detection: &Detection) {
     let Bounds {
         left,
         top,
@@ -57,7 +70,6 @@ pub fn attach(buffer: &mut gst::BufferRef, detection: &Detection) {
     } = detection.bounds;
     let pixels = |value: f32| value.round().max(0.0) as u32;
     let rect = (pixels(left), pixels(top), pixels(width), pixels(height));
-    let place = buffer.iter_meta::<VideoRegionOfInterestMeta>().count();
     let mut meta = VideoRegionOfInterestMeta::add(buffer, roi_type(&detection.label), rect);
     let mut params = gst::Structure::builder(PARAMS).field("label", detection.label.as_str());
     if let Some(class_id) = detection.class_id {

@@ -10,7 +10,7 @@
 //! their own.
 
 #![allow(unsafe_code)]
-#![allow(dead_code, reason = "no test program uses all of it")]
+#![allow(dead_code, unused_imports, reason = "no test program uses all of it")]
 
 mod arena;
 mod build;

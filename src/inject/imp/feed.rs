@@ -226,12 +226,13 @@ impl DsFrameInject {
             let borders = native.filter(|_| config.add_borders);
             BoxFit::new(size, output.info(), borders)
         });
-        for mut detection in detections {
+        let fitted = detections.into_iter().map(|mut detection| {
             if let Some(fit) = fit {
                 detection.bounds = fit.apply(detection.bounds);
             }
-            roi::attach(writable, &detection);
-        }
+            detection
+        });
+        roi::attach_all(writable, fitted);
         self.stamp(streaming, writable, pts, duration);
         if config.on_timeout == OnTimeout::Repeat && config.timeout.is_some() {
             streaming.last = Some(buffer.clone());

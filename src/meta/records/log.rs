@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Frames, Recorded, bounds, check_counts, confidence};
+use super::{Frames, MAX_CLASSES, Recorded, Total, bounds, check_counts, confidence};
 use crate::meta::{ClassLabel, Classifier, Detection, Label};
 
 /// Fields that are not needed are not looked at.
@@ -61,7 +61,7 @@ const VERSION: u32 = 1;
 pub struct Streams(BTreeMap<u32, Frames>);
 
 impl Streams {
-    pub fn add(&mut self, line: &str, total: &mut usize) -> Result<(), String> {
+    pub fn add(&mut self, line: &str, total: &mut Total) -> Result<(), String> {
         let line: Line = serde_json::from_str(line).map_err(|error| {
             let text = error.to_string();
             // The line that it counts is always the first.
@@ -77,10 +77,12 @@ impl Streams {
             return Err(format!("a frame of {width}x{height}"));
         }
         let frames = self.0.entry(line.stream).or_default();
-        let before = frames.remove(&line.frame_number);
-        *total -= before.map_or(0, |frame| frame.detections.len());
+        let before = frames.remove(&line.frame_number).unwrap_or_default();
+        let before = Total::of(&before.detections);
+        total.objects -= before.objects;
+        total.classes -= before.classes;
         let count = line.objects.len();
-        check_counts(count, *total + count)?;
+        check_counts(count, total.objects + count)?;
         if count == 0 {
             return Ok(());
         }
@@ -89,7 +91,14 @@ impl Streams {
             size: line.frame_size,
             detections: detections.collect::<Result<_, _>>()?,
         };
-        *total += count;
+        let added = Total::of(&frame.detections);
+        total.objects += added.objects;
+        total.classes += added.classes;
+        if total.classes > MAX_CLASSES {
+            return Err(format!(
+                "more than {MAX_CLASSES} classifiers and labels of them altogether"
+            ));
+        }
         frames.insert(line.frame_number, frame);
         Ok(())
     }

@@ -21,6 +21,8 @@ pub const MAX_LINE: usize = 1 << 20;
 pub const MAX_OBJECTS: usize = 16_384;
 /// More objects altogether are an error: some hundred MiB.
 pub const MAX_TOTAL: usize = 1 << 21;
+/// More classifiers and labels of them altogether are an error.
+pub const MAX_CLASSES: usize = 1 << 21;
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +58,25 @@ pub struct Recorded {
 /// Reads files, and counts over all of them.
 #[derive(Debug, Default)]
 pub struct Reader {
-    total: usize,
+    total: Total,
+}
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Total {
+    objects: usize,
+    /// Classifiers and their labels.
+    classes: usize,
+}
+
+impl Total {
+    fn of(detections: &[Detection]) -> Self {
+        let classifiers = detections.iter().flat_map(|it| &it.classifiers);
+        Self {
+            objects: detections.len(),
+            classes: classifiers.map(|it| 1 + it.labels.len()).sum(),
+        }
+    }
 }
 
 impl Reader {
@@ -107,9 +127,11 @@ impl Reader {
     }
 }
 
-/// By the first line that is not empty.
+/// By the first line that is not empty. A label of KITTI may have any letters but spaces.
 pub fn format_of(line: &str) -> Format {
-    if line.trim_start().starts_with('{') {
+    if table::has_kitti_columns(line) && !line.contains('"') {
+        Format::Kitti
+    } else if line.trim_start().starts_with('{') {
         Format::Log
     } else if line.contains(',') {
         Format::Mot
@@ -185,7 +207,7 @@ impl Parser {
         }
     }
 
-    fn add(&mut self, line: &str, total: &mut usize) -> Result<(), String> {
+    fn add(&mut self, line: &str, total: &mut Total) -> Result<(), String> {
         match self {
             Self::Log(streams) => streams.add(line, total),
             Self::Kitti(frame) => match table::kitti(line)? {
@@ -208,9 +230,9 @@ impl Parser {
     }
 }
 
-fn push(frame: &mut Recorded, detection: Detection, total: &mut usize) -> Result<(), String> {
-    check_counts(frame.detections.len() + 1, *total + 1)?;
-    *total += 1;
+fn push(frame: &mut Recorded, detection: Detection, total: &mut Total) -> Result<(), String> {
+    check_counts(frame.detections.len() + 1, total.objects + 1)?;
+    total.objects += 1;
     frame.detections.push(detection);
     Ok(())
 }

@@ -19,6 +19,11 @@ fn number<T: FromStr>(text: &str, what: &str) -> Result<T, String> {
         .map_err(|_| format!("\"{}\" is no {what}", text.escape_debug()))
 }
 
+/// Whether a line has as many columns as those of KITTI.
+pub fn has_kitti_columns(line: &str) -> bool {
+    (15..=17).contains(&line.split_ascii_whitespace().take(18).count())
+}
+
 /// `label [id] truncated occluded alpha left top right bottom`, seven numbers of three dimensions,
 /// and the confidence, if there is one. With an id there always is.
 pub fn kitti(line: &str) -> Result<Option<Detection>, String> {

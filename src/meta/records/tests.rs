@@ -169,13 +169,17 @@ fn objects_are_bounded() {
     assert!(read(line.repeat(MAX_OBJECTS).as_bytes()).is_ok());
     let error = read(line.repeat(MAX_OBJECTS + 1).as_bytes()).unwrap_err();
     assert_eq!(error.line, MAX_OBJECTS as u64 + 1);
-    let mut reader = Reader { total: MAX_TOTAL };
+    let objects = |objects| Reader {
+        total: Total {
+            objects,
+            classes: 0,
+        },
+    };
+    let mut reader = objects(MAX_TOTAL);
     let error = reader.read_kitti(&mut "c 0 0 0 0 0 1 1 0 0 0 0 0 0 0".as_bytes());
     assert!(error.unwrap().unwrap_err().reason.contains("altogether"));
     // What is replaced does not count.
-    let mut reader = Reader {
-        total: MAX_TOTAL - 1,
-    };
+    let mut reader = objects(MAX_TOTAL - 1);
     let text = [
         log_line(1, 0, CAR),
         log_line(1, 0, CAR),
@@ -183,6 +187,36 @@ fn objects_are_bounded() {
     ]
     .join("\n");
     assert!(reader.read(&mut text.as_bytes()).unwrap().is_ok());
+}
+
+#[test]
+fn classifiers_and_their_labels_are_bounded() {
+    let read = |classes: usize, times: usize| {
+        let total = Total {
+            objects: 0,
+            classes,
+        };
+        let lines: Vec<_> = (0..times).map(|_| log_line(1, 0, CAR)).collect();
+        Reader { total }
+            .read(&mut lines.join("\n").as_bytes())
+            .unwrap()
+    };
+    // One of each; what is replaced does not count.
+    assert!(read(MAX_CLASSES - 2, 3).is_ok());
+    let error = read(MAX_CLASSES - 1, 1).unwrap_err();
+    assert!(error.reason.contains("classifiers and labels"), "{error}");
+}
+
+#[test]
+fn labels_of_kitti_do_not_look_like_other_formats() {
+    for label in ["red,car", "{car}", "1,2"] {
+        let text = format!("{label} 0 0 0 1 2 4 6 0 0 0 0 0 0 0\n");
+        let frames = read(text.as_bytes()).unwrap();
+        assert_eq!(frames[&0].detections[0].label, label);
+    }
+    let spaced = log_line(1, 0, CAR).replace(',', ", ").replace(':', ": ");
+    assert_eq!(format_of(&spaced), Format::Log);
+    assert_eq!(format_of("1, 2, 3, 4, 5, 6, 1, -1, -1, -1"), Format::Mot);
 }
 
 proptest! {
