@@ -42,9 +42,7 @@ fn with_boxes(info: &VideoInfo, detections: &[Detection]) -> gst::Buffer {
     let mut buffer = scene(info);
     let buffer_ref = buffer.make_mut();
     buffer_ref.set_pts(gst::ClockTime::ZERO);
-    for detection in detections {
-        roi::attach(buffer_ref, detection);
-    }
+    roi::attach(buffer_ref, detections);
     buffer
 }
 

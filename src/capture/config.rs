@@ -617,7 +617,7 @@ mod tests {
         let every = Every::Frames(NonZeroU64::MIN);
         assert_eq!(config.rules.when, When::Interval(every));
         let labels = config.labels.unwrap();
-        assert!(labels.of_frames && matches!(labels.form, Form::Mot(_)));
+        assert!(!labels.of_frames && matches!(labels.form, Form::Mot(_)));
     }
 
     #[test]

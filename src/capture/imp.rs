@@ -2,7 +2,7 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,11 +41,16 @@ pub struct DsFrameCapture {
     gate: Arc<Gate>,
     /// A flush and a state change may each have called `unlock()`.
     unlocks: Mutex<u32>,
-    /// No buffer came since READY, and the state is PAUSED.
-    is_first: AtomicBool,
-    /// The first buffer is let through in PAUSED; the next one is to wait.
-    passes_preroll: AtomicBool,
+    /// One of [`IDLE`], [`FIRST`] and [`PASSING`].
+    preroll: AtomicU8,
 }
+
+/// Buffers wait in PAUSED, as in any sink.
+const IDLE: u8 = 0;
+/// No buffer came since READY, and the state is PAUSED.
+const FIRST: u8 = 1;
+/// The first buffer is let through in PAUSED; the next one is to wait.
+const PASSING: u8 = 2;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -363,9 +368,10 @@ impl ElementImpl for DsFrameCapture {
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         // Not in start() and stop(): those run between NULL and READY, and a property set in
         // READY is to have its effect.
-        self.passes_preroll.store(false, Ordering::Release);
+        // Before the parent class takes the preroll lock, by which it sets what is to wait.
         let begins = transition == gst::StateChange::ReadyToPaused;
-        self.is_first.store(begins, Ordering::Release);
+        let preroll = if begins { FIRST } else { IDLE };
+        self.preroll.store(preroll, Ordering::SeqCst);
         if transition == gst::StateChange::ReadyToPaused {
             self.start_run().map_err(|error| {
                 error.post_error(self.obj().upcast_ref());
@@ -480,19 +486,24 @@ impl DsFrameCapture {
     /// With the preroll lock held, before that buffer.
     fn pass_preroll(&self) {
         let sink = self.obj();
-        let wanted = !sink.is_async() && !sink.is_sync();
-        if self.is_first.swap(false, Ordering::AcqRel) && wanted {
+        let passes = !sink.is_async() && !sink.is_sync();
+        if self.leave_preroll(FIRST, if passes { PASSING } else { IDLE }) && passes {
             set_needs_preroll(self, false);
-            self.passes_preroll.store(true, Ordering::Release);
         }
     }
 
     /// With the preroll lock held: whatever comes next waits for PLAYING.
     fn stop_passing(&self) {
         // Unless the state has changed meanwhile, and with it what is to wait.
-        if self.passes_preroll.swap(false, Ordering::AcqRel) {
+        if self.leave_preroll(PASSING, IDLE) {
             set_needs_preroll(self, true);
         }
+    }
+
+    fn leave_preroll(&self, from: u8, to: u8) -> bool {
+        self.preroll
+            .compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
     }
 
     fn render_buffer(&self, buffer: &gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {

@@ -381,7 +381,8 @@ impl Streaming {
                     .frame
                     .as_ref()
                     .map_or(0, |frame| frame.info().size());
-                let bytes = pixels + size_of::<Held>();
+                let known = size_of::<Held>() + capture.facts.meta.heap_bytes();
+                let bytes = pixels + known;
                 self.selector
                     .hold(stream, Held { capture, hold }, bytes as u64);
             }

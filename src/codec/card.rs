@@ -416,11 +416,12 @@ fn encode_jpeg(
         let bench = made.bench.insert(tools.take_bench()?);
         if !same {
             let from = (frame, extent);
-            let mut converted = bench.converters.convert(from, &target, pool, stream)?;
+            let converted = bench.converters.convert(from, &target, pool, stream)?;
+            // Kept until the stream was waited for, also if this fails.
+            let converted = made.converted.insert(converted);
             if let Some(rects) = rects {
-                draw(&mut bench.annotator, rects, &mut converted, stream)?;
+                draw(&mut bench.annotator, rects, converted, stream)?;
             }
-            made.converted = Some(converted);
         }
         if needs_map {
             let from = made.converted.as_ref().unwrap_or(frame);

@@ -41,6 +41,19 @@ pub struct FrameMeta {
     pub detections: Vec<Detection>,
 }
 
+impl FrameMeta {
+    /// Bytes of what hangs on it, as a measure of memory: long labels aside.
+    pub fn heap_bytes(&self) -> usize {
+        let labels = |classifier: &Classifier| classifier.labels.len() * size_of::<ClassLabel>();
+        let classifiers = |detection: &Detection| {
+            let own = detection.classifiers.len() * size_of::<Classifier>();
+            own + detection.classifiers.iter().map(labels).sum::<usize>()
+        };
+        let own = self.detections.len() * size_of::<Detection>();
+        own + self.detections.iter().map(classifiers).sum::<usize>()
+    }
+}
+
 /// One object in a picture.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Detection {

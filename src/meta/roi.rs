@@ -44,30 +44,25 @@ fn id_at(place: usize) -> i32 {
     i32::try_from(place).map_or(0, |place| place.saturating_add(1))
 }
 
-/// Attaches a detection to a buffer. The box is cut to whole, non-negative pixels.
-///
-/// A parent is a place among the buffer's regions, so the detections of a frame are to be attached
-/// in their order, to a buffer without other regions.
-pub fn attach(buffer: &mut gst::BufferRef, detection: &Detection) {
-    let place = buffer.iter_meta::<VideoRegionOfInterestMeta>().count();
-    attach_at(buffer, place, detection);
-}
-
-/// [`attach`] for all detections of a frame. Regions are not counted for each of them.
-pub fn attach_all(buffer: &mut gst::BufferRef, detections: impl IntoIterator<Item = Detection>) {
+/// Attaches the detections of a frame to its buffer. Boxes are cut to whole, non-negative pixels.
+pub fn attach(buffer: &mut gst::BufferRef, detections: &[Detection]) {
+    // Others may have attached some.
     let first = buffer.iter_meta::<VideoRegionOfInterestMeta>().count();
-    for (place, detection) in (first..).zip(detections) {
-        attach_at(buffer, place, &detection);
+    for (place, detection) in detections.iter().enumerate() {
+        attach_at(buffer, first, place, detection);
     }
 }
 
-fn attach_at(buffer: &mut gst::BufferRef, place: usize, detection: &Detection) {
+fn attach_at(buffer: &mut gst::BufferRef, first: usize, place: usize, detection: &Detection) {
+    let id = |place: usize| id_at(first.saturating_add(place));
     let Bounds {
         left,
         top,
         width,
         height,
     } = detection.bounds;
+    let cut = |from: f32, length: f32| (from.max(0.0), length + from.min(0.0));
+    let ((left, width), (top, height)) = (cut(left, width), cut(top, height));
     let pixels = |value: f32| value.round().max(0.0) as u32;
     let rect = (pixels(left), pixels(top), pixels(width), pixels(height));
     let mut meta = VideoRegionOfInterestMeta::add(buffer, roi_type(&detection.label), rect);
@@ -86,8 +81,8 @@ fn attach_at(buffer: &mut gst::BufferRef, place: usize, detection: &Detection) {
         params = params.field("track-id", track_id);
     }
     meta.add_param(params.build());
-    meta.set_id(id_at(place));
-    meta.set_parent_id(detection.parent.map_or(0, id_at));
+    meta.set_id(id(place));
+    meta.set_parent_id(detection.parent.map_or(0, id));
 }
 
 /// The double that has the decimals of a float.
@@ -184,9 +179,10 @@ mod tests {
             parent: Some(0),
             ..bare.clone()
         };
-        for detection in [&car, &bare, &child] {
-            attach(buffer.get_mut().unwrap(), detection);
-        }
+        attach(
+            buffer.get_mut().unwrap(),
+            &[car.clone(), bare.clone(), child.clone()],
+        );
         let copy = buffer.copy_deep().unwrap();
         let mut detections = vec![car.clone(); 5];
         read_into(&copy, &mut detections);

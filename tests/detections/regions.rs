@@ -37,7 +37,7 @@ fn metadata_of_deepstream_goes_before_regions() {
         let mut buffer = muxer.batch(&[Shot::new(2, number).with(car)]);
         // They would match in every frame.
         let region = region("car", (1.0, 1.0, 9.0, 9.0));
-        roi::attach(buffer.get_mut().unwrap(), &region);
+        roi::attach(buffer.get_mut().unwrap(), &[region]);
         feed.push(buffer);
     }
     let warnings = feed.end().warnings();
@@ -64,7 +64,7 @@ fn regions_alone_count_for_a_surface_that_is_alone() {
         let mut buffer = muxer.surfaces(&[Shot::new(0, number)], &[0]);
         if number == 1 {
             let region = region("car", (1.0, 2.0, 3.0, 4.0));
-            roi::attach(buffer.get_mut().unwrap(), &region);
+            roi::attach(buffer.get_mut().unwrap(), &[region]);
         }
         feed.push(buffer);
     }
@@ -75,9 +75,7 @@ fn regions_alone_count_for_a_surface_that_is_alone() {
 /// A frame of 640x360 whose regions its muxer has wrapped while it scaled it.
 fn wrapped(number: i32, regions: &[Detection]) -> (Shot, gst::Buffer) {
     let mut buffer = gst::Buffer::new();
-    for region in regions {
-        roi::attach(buffer.get_mut().unwrap(), region);
-    }
+    roi::attach(buffer.get_mut().unwrap(), regions);
     (Shot::new(3, number), buffer)
 }
 

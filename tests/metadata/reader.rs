@@ -357,8 +357,7 @@ fn buffers_without_metadata() {
         label: "garage".into(),
         ..Detection::default()
     };
-    roi::attach(writable, &car);
-    roi::attach(writable, &garage);
+    roi::attach(writable, &[car.clone(), garage.clone()]);
     let got = read(&mut reader, &buffer, 1);
     assert_eq!(got.source, Source::Roi);
     assert_eq!(got.frames[0].detections, [car, garage]);
@@ -374,7 +373,7 @@ fn the_batch_wins_over_regions() {
         label: "region".into(),
         ..Detection::default()
     };
-    roi::attach(buffer.get_mut().unwrap(), &region);
+    roi::attach(buffer.get_mut().unwrap(), &[region]);
     let got = read(&mut reader, &buffer, 1);
     assert_eq!(got.source, Source::Nvds);
     assert_eq!(labels(&got.frames[0].detections), ["car"]);

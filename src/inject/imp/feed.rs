@@ -222,17 +222,11 @@ impl DsFrameInject {
         let writable = buffer.make_mut();
         let native = streaming.source.as_ref().map(|source| source.facts());
         let native = native.and_then(|facts| facts.native.as_ref());
-        let fit = boxes_of.map(|size| {
-            let borders = native.filter(|_| config.add_borders);
-            BoxFit::new(size, output.info(), borders)
-        });
-        let fitted = detections.into_iter().map(|mut detection| {
-            if let Some(fit) = fit {
-                detection.bounds = fit.apply(detection.bounds);
-            }
-            detection
-        });
-        roi::attach_all(writable, fitted);
+        let target = output.info();
+        let size = boxes_of.unwrap_or((target.width(), target.height()));
+        let borders = native.filter(|_| config.add_borders);
+        let fit = BoxFit::new(size, target, borders);
+        roi::attach(writable, &fit.apply_all(detections));
         self.stamp(streaming, writable, pts, duration);
         if config.on_timeout == OnTimeout::Repeat && config.timeout.is_some() {
             streaming.last = Some(buffer.clone());

@@ -167,6 +167,11 @@ impl Source for Images {
         next
     }
 
+    fn file(&self, number: u64) -> Option<&Path> {
+        let place = usize::try_from(number).ok()?;
+        self.files.get(place).map(PathBuf::as_path)
+    }
+
     fn seek(&mut self, frame: u64, _time: gst::ClockTime) -> Result<(), SourceError> {
         let count = self.files.len();
         let frame = usize::try_from(frame).unwrap_or(usize::MAX);

@@ -19,6 +19,7 @@ pub mod stream;
 #[cfg(test)]
 pub mod testing;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -137,6 +138,11 @@ pub trait Source: Send {
     /// After an error for which [`SourceError::is_one_frame`] holds the following frame can be
     /// asked for.
     fn next(&mut self, limit: Option<Duration>) -> Result<Next, SourceError>;
+
+    /// The file that a frame of one pass is read from, where each has its own.
+    fn file(&self, _number: u64) -> Option<&Path> {
+        None
+    }
 
     /// Go on from this place; only asked if the facts say seekable. Sources without timestamps of
     /// their own go by `frame`, the others by `time`.

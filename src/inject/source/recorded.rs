@@ -5,6 +5,7 @@
 //! What the property `metadata-location` names: detections of frames, recorded in files, and a
 //! source whose frames have them.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ use gst_video::VideoInfo;
 use super::location::Pattern;
 use super::{Facts, Next, Source, SourceError, Target};
 use crate::frame::convert::centred;
-use crate::meta::Bounds;
 use crate::meta::records::{Frames, Reader, RecordError, Recorded};
+use crate::meta::{Bounds, Detection};
 
 const PROPERTY: &str = "metadata-location";
 /// What YOLO tools put beside their labels; no labels itself.
@@ -25,7 +26,11 @@ const CLASSES: &str = "classes.txt";
 
 /// The detections of the frames of a source, by the number of the frame.
 #[derive(Debug, Clone)]
-pub struct Metadata(Arc<Frames>);
+pub struct Metadata {
+    frames: Arc<Frames>,
+    /// The numbers of frames whose pictures are there.
+    pictures: Arc<HashMap<PathBuf, u64>>,
+}
 
 fn named(path: &Path) -> String {
     format!("{PROPERTY} \"{}\"", path.display())
@@ -91,7 +96,7 @@ impl Metadata {
             Ok(found) if found.is_dir() => in_folder(path)?,
             Ok(_) => {
                 let frames = checked(path, Reader::default().read(&mut open(path)?))?;
-                return Ok(Self(frames.into()));
+                return Ok(Self::new(frames, path));
             }
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(unreadable(path, &error));
@@ -106,9 +111,41 @@ impl Metadata {
             };
             let detections = checked(&path, reader.read_kitti(&mut open(&path)?))?;
             let size = None;
-            frames.insert(frame, Recorded { size, detections });
+            frames.insert(
+                frame,
+                Recorded {
+                    size,
+                    file: None,
+                    detections,
+                },
+            );
         }
-        Ok(Self(frames.into()))
+        Ok(Self::new(frames, path))
+    }
+
+    fn new(frames: Frames, path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let picture = |(number, frame): (&u64, &Recorded)| {
+            let file = frame.file.as_ref()?;
+            // As it was written, or moved together with the log.
+            let beside = || fs::canonicalize(folder.join(file.file_name()?)).ok();
+            Some((fs::canonicalize(file).ok().or_else(beside)?, *number))
+        };
+        let pictures: HashMap<_, _> = frames.iter().filter_map(picture).collect();
+        Self {
+            pictures: pictures.into(),
+            frames: frames.into(),
+        }
+    }
+
+    /// What belongs to a frame: by its picture if that is one of those in the log, else by its
+    /// number.
+    fn of_frame(&self, number: u64, file: Option<&Path>) -> Option<&Recorded> {
+        let file = file.filter(|_| !self.pictures.is_empty());
+        let by_picture = file
+            .and_then(|file| fs::canonicalize(file).ok())
+            .and_then(|file| self.pictures.get(&file));
+        self.frames.get(by_picture.unwrap_or(&number))
     }
 }
 
@@ -201,8 +238,35 @@ impl BoxFit {
         }
     }
 
+    /// The detections that are in the picture at all, with their boxes cut to it.
+    pub fn apply_all(&self, mut detections: Vec<Detection>) -> Vec<Detection> {
+        for detection in &mut detections {
+            detection.bounds = self.apply(detection.bounds);
+        }
+        let is_there = |d: &Detection| d.bounds.width > 0.0 && d.bounds.height > 0.0;
+        if detections.iter().all(is_there) {
+            return detections;
+        }
+        // Parents are places in the list.
+        let mut next = 0;
+        let places: Vec<Option<usize>> = detections
+            .iter()
+            .map(|detection| {
+                let place = is_there(detection).then_some(next);
+                next += usize::from(place.is_some());
+                place
+            })
+            .collect();
+        detections.retain(is_there);
+        for detection in &mut detections {
+            let parent = detection.parent.and_then(|parent| places.get(parent));
+            detection.parent = parent.copied().flatten();
+        }
+        detections
+    }
+
     /// The box, cut to the picture.
-    pub fn apply(&self, bounds: Bounds) -> Bounds {
+    fn apply(&self, bounds: Bounds) -> Bounds {
         let left = self.left + bounds.left * self.across;
         let top = self.top + bounds.top * self.down;
         let right = (left + bounds.width * self.across).min(self.right);
@@ -257,8 +321,8 @@ impl Source for Annotated {
             Ok(Next::Frame(mut fetched)) => {
                 let number = fetched.number.unwrap_or(self.number);
                 self.number = number.wrapping_add(1);
-                let Metadata(frames) = &self.metadata;
-                let recorded = frames.get(&self.in_pass(number));
+                let number = self.in_pass(number);
+                let recorded = self.metadata.of_frame(number, self.inner.file(number));
                 let native = self.inner.facts().native.as_ref();
                 fetched.detections = recorded.map_or(Vec::new(), |r| r.detections.clone());
                 fetched.boxes_of = recorded
@@ -286,9 +350,39 @@ mod tests {
 
     const LINE: &str = "car 0 0 0 1 2 3 4 0 0 0 0 0 0 0 0.5\n";
 
+    #[test]
+    fn what_is_outside_is_left_out_and_parents_follow() {
+        let target = VideoInfo::builder(gst_video::VideoFormat::Rgb, 100, 50);
+        let fit = BoxFit::new((200, 100), &target.build().unwrap(), None);
+        let detection = |left: f32, parent| Detection {
+            bounds: Bounds {
+                left,
+                top: 10.0,
+                width: 40.0,
+                height: 20.0,
+            },
+            parent,
+            ..Detection::default()
+        };
+        let given = vec![
+            detection(-20.0, Some(2)),
+            detection(300.0, None),
+            detection(180.0, Some(0)),
+            detection(0.0, Some(1)),
+        ];
+        let kept = fit.apply_all(given);
+        let boxes: Vec<_> = kept
+            .iter()
+            .map(|d| (d.bounds.left, d.bounds.width))
+            .collect();
+        assert_eq!(boxes, [(0.0, 10.0), (90.0, 10.0), (0.0, 20.0)]);
+        let parents: Vec<_> = kept.iter().map(|d| d.parent).collect();
+        assert_eq!(parents, [Some(1), Some(0), None]);
+    }
+
     fn numbers(location: &Path, start: u64) -> Vec<u64> {
         let metadata = Metadata::load(location.to_str().unwrap(), start).unwrap();
-        metadata.0.keys().copied().collect()
+        metadata.frames.keys().copied().collect()
     }
 
     #[test]

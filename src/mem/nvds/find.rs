@@ -9,6 +9,7 @@
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
+use gst::ffi::GstMeta;
 use gst::glib;
 
 use super::batch::{Batch, Unknown};
@@ -47,9 +48,16 @@ impl Finder {
             if !self.is_tagged(meta.api()) {
                 return None;
             }
-            let meta: *const GstNvDsMeta = meta.as_ptr().cast();
-            // SAFETY: the tag is DeepStream's, whose metas all are of this struct.
-            let meta = unsafe { meta.read() };
+            let meta: *const GstMeta = meta.as_ptr();
+            // SAFETY: a meta of the buffer, which knows its kind for good.
+            let info = unsafe { (*meta).info };
+            // SAFETY: as above.
+            let size = unsafe { (*info).size };
+            if size < size_of::<GstNvDsMeta>() {
+                return None;
+            }
+            // SAFETY: as large as the struct that all metas with DeepStream's tag are of.
+            let meta = unsafe { meta.cast::<GstNvDsMeta>().read() };
             (meta.meta_type == MetaType::GST_BATCH).then_some(meta.meta_data)
         });
         batches.last().map(|at| Found {

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use std::ptr::with_exposed_provenance_mut;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use gst::ffi::{GstBuffer, GstMiniObject};
 use gst::glib::translate::{IntoGlib, from_glib_none};
@@ -28,7 +29,10 @@ pub(super) fn buffer(_: Memory<'_>, at: Address) -> Option<gst::Buffer> {
         return None;
     }
     // SAFETY: as above.
-    if unsafe { (*object).refcount } < 1 {
+    let references = unsafe { &raw mut (*object).refcount };
+    // SAFETY: as above; other threads change it, with atomic operations as well.
+    let references = unsafe { AtomicI32::from_ptr(references) };
+    if references.load(Ordering::Relaxed) < 1 {
         return None;
     }
     // SAFETY: a buffer that is alive, by its type and its references.

@@ -6,6 +6,7 @@
 //! several runs into one log the last counts.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -20,6 +21,8 @@ struct Line {
     stream: u32,
     #[serde(default)]
     frame_size: Option<(u32, u32)>,
+    #[serde(default)]
+    file: Option<PathBuf>,
     objects: Vec<Object>,
 }
 
@@ -78,25 +81,26 @@ impl Streams {
         }
         let frames = self.0.entry(line.stream).or_default();
         let before = frames.remove(&line.frame_number).unwrap_or_default();
-        let before = Total::of(&before.detections);
+        let before = Total::of(&before);
         total.objects -= before.objects;
         total.classes -= before.classes;
         let count = line.objects.len();
         check_counts(count, total.objects + count)?;
-        if count == 0 {
+        if count == 0 && line.file.is_none() {
             return Ok(());
         }
         let detections = line.objects.into_iter().map(|object| object.read(count));
         let frame = Recorded {
             size: line.frame_size,
+            file: line.file,
             detections: detections.collect::<Result<_, _>>()?,
         };
-        let added = Total::of(&frame.detections);
+        let added = Total::of(&frame);
         total.objects += added.objects;
         total.classes += added.classes;
         if total.classes > MAX_CLASSES {
             return Err(format!(
-                "more than {MAX_CLASSES} classifiers and labels of them altogether"
+                "more than {MAX_CLASSES} classifiers, labels of them and pictures altogether"
             ));
         }
         frames.insert(line.frame_number, frame);

@@ -12,6 +12,7 @@ mod table;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
+use std::path::PathBuf;
 
 use super::{Bounds, Detection};
 
@@ -21,7 +22,7 @@ pub const MAX_LINE: usize = 1 << 20;
 pub const MAX_OBJECTS: usize = 16_384;
 /// More objects altogether are an error: some hundred MiB.
 pub const MAX_TOTAL: usize = 1 << 21;
-/// More classifiers and labels of them altogether are an error.
+/// More classifiers, labels of them and names of pictures altogether are an error.
 pub const MAX_CLASSES: usize = 1 << 21;
 
 /// What is wrong with a file.
@@ -52,6 +53,8 @@ pub type Frames = BTreeMap<u64, Recorded>;
 pub struct Recorded {
     /// Width and height of the picture that boxes are in pixels of, where the file says it.
     pub size: Option<(u32, u32)>,
+    /// The picture of the frame, where the file names it.
+    pub file: Option<PathBuf>,
     pub detections: Vec<Detection>,
 }
 
@@ -70,11 +73,13 @@ struct Total {
 }
 
 impl Total {
-    fn of(detections: &[Detection]) -> Self {
-        let classifiers = detections.iter().flat_map(|it| &it.classifiers);
+    fn of(frame: &Recorded) -> Self {
+        let classifiers = frame.detections.iter().flat_map(|it| &it.classifiers);
+        let classes: usize = classifiers.map(|it| 1 + it.labels.len()).sum();
         Self {
-            objects: detections.len(),
-            classes: classifiers.map(|it| 1 + it.labels.len()).sum(),
+            objects: frame.detections.len(),
+            // The name of a picture takes as much as they do.
+            classes: classes + usize::from(frame.file.is_some()),
         }
     }
 }
