@@ -69,4 +69,5 @@ long soak 'test(/soak|memory_flat/)'
 long kills 'test(/kill/)'
 long states 'test(/state_cycles|pause_play/)'
 long inputs 'test(/proptest|fuzz|property/)'
+long threads 'test(/^threads::/)'
 fuzz

@@ -13,7 +13,7 @@ use gst_video::{VideoCropMeta, VideoInfo};
 
 use crate::frame::caps::Memory;
 use crate::mem::cuda::{CardViewMut, Gpu, Stream};
-use crate::mem::nvmm::{NvmmError, Pixels, Surface, Surfaces};
+use crate::mem::nvmm::{Pixels, Surface, Surfaces};
 use crate::meta::{Detection, FrameMeta, MetaReader, Source};
 
 use super::CAT;
@@ -508,7 +508,7 @@ impl Streaming {
             }
             return Ok(());
         }
-        let surface = surfaces.surface(slot).map_err(NvmmError::from)?;
+        let surface = surfaces.surface(slot)?;
         capture.info = surface_info(&capture.info, &surface);
         let snapshot = match &surface.pixels {
             Pixels::Host(view) => self.snapshots.copy(view, &capture.info).map(Snapshot::Host),

@@ -110,7 +110,7 @@ fn streams_come_and_go() {
                 // Numbers of a stream that comes back go on from where others ended.
                 let shot = Shot {
                     pad,
-                    number: number + 100 * (from as i32),
+                    number: number + 100 * from,
                     time: number as u64 * 40_000_000,
                     ..Shot::new(stream as u32, 0)
                 };

@@ -136,7 +136,7 @@ impl Settings {
                 wanted = nth.is_multiple_of(self.interval);
             }
             let warm = |earlier: &&&Shot| shot.time < earlier.time + self.cooldown * MS;
-            wanted &= !of_stream.iter().any(|earlier| warm(&earlier));
+            wanted &= !of_stream.iter().any(warm);
             // A frame that is wanted for both is one that matches.
             let reason = match self.mode {
                 "metadata" | "either" | "both" if wanted => {

@@ -17,9 +17,12 @@ fn shot(stream: u32, number: i32, triggers: bool) -> Shot {
     Shot::new(stream, number).with(triggers.then(|| tracked("car", 1, 0.5)))
 }
 
+/// Frames and whether they were taken, and the place of the last trigger.
+type History = (Vec<(i32, bool)>, Option<usize>);
+
 /// What is captured of all shots with so many frames before and after, and what is held at the end.
 fn predict(shots: &[Shot], pre: usize, post: usize) -> (Vec<Taken>, usize) {
-    let mut streams: BTreeMap<u32, (Vec<(i32, bool)>, Option<usize>)> = BTreeMap::new();
+    let mut streams: BTreeMap<u32, History> = BTreeMap::new();
     let mut takes = Vec::new();
     for shot in shots {
         let (history, last) = streams.entry(shot.stream).or_default();
@@ -40,7 +43,7 @@ fn predict(shots: &[Shot], pre: usize, post: usize) -> (Vec<Taken>, usize) {
         }
         history.push((shot.number, done));
     }
-    let held = |(history, _): &(Vec<(i32, bool)>, _)| {
+    let held = |(history, _): &History| {
         let recent = history.iter().rev().take(pre);
         recent.filter(|(_, done)| !done).count()
     };
@@ -237,7 +240,7 @@ fn a_trigger_is_dropped_with_its_pre_roll() {
     let mut frames = 1;
     while feed.count("dropped-overflow") == 0 {
         assert!(frames < 100, "the queue has no bound");
-        let number = frames as i32;
+        let number = frames;
         let shots = [1, 0].map(|stream| shot(stream, number, number % 3 == 0));
         feed.push(muxer.batch(&shots));
         frames += 1;
