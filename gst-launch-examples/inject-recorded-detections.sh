@@ -11,7 +11,8 @@ else
     log=$PWD/$out/recorded.jsonl
     launch dsframeinject pattern=objects num-buffers=300 ! dsframecapture interval=1 log-location="$log"
 fi
-launch dsframeinject num-buffers=300 metadata-location="$log" \
+frames=$(wc -l < "$log")
+launch dsframeinject num-buffers="$frames" metadata-location="$log" \
     ! dsframecapture condition='count_of("car") == 1 && max_confidence > 0.8' cooldown=1000000000 annotate=true \
     location="$out/{frame:06}.jpg" log-location="$out/matched.jsonl"
 report

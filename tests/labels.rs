@@ -412,6 +412,28 @@ fn records_go_with_the_frames_of_media() {
     assert_same(&again, &round, &["label", "box", "track_id"]);
 }
 
+/// Pictures that were captured here and there have the objects of their frames, not of the first
+/// frames; so have they where they were moved to with their log.
+#[test]
+fn captured_pictures_come_in_again_with_their_own_log() {
+    let folder = tempdir().unwrap();
+    let pictures = at(&folder, "p/%03d.png");
+    play_well(&format!(
+        "dsframeinject pattern=objects num-buffers=300 ! {SIZE} ! dsframecapture mode=interval \
+         interval=50 location={pictures} log-location={}",
+        at(&folder, "p/log.jsonl")
+    ));
+    fs::rename(at(&folder, "p"), at(&folder, "moved")).unwrap();
+    let first = lines(Path::new(&at(&folder, "moved/log.jsonl")));
+    let source = format!("location={}", at(&folder, "moved/*.png"));
+    let again = inject(&folder, &source, &at(&folder, "moved/log.jsonl"), SIZE);
+    assert_eq!(again.len(), 6);
+    // Objects come and go.
+    let counts: Vec<_> = first.iter().map(|line| objects(line).len()).collect();
+    assert_eq!(counts, [5, 5, 5, 3, 3, 5]);
+    assert_same(&again, &first, &["label", "box", "track_id"]);
+}
+
 #[test]
 fn a_bad_record_is_an_error_at_the_start() {
     let folder = tempdir().unwrap();

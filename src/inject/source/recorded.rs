@@ -352,6 +352,7 @@ mod tests {
 
     #[test]
     fn what_is_outside_is_left_out_and_parents_follow() {
+        gst::init().unwrap();
         let target = VideoInfo::builder(gst_video::VideoFormat::Rgb, 100, 50);
         let fit = BoxFit::new((200, 100), &target.build().unwrap(), None);
         let detection = |left: f32, parent| Detection {

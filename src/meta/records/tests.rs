@@ -204,7 +204,7 @@ fn classifiers_and_their_labels_are_bounded() {
     // One of each; what is replaced does not count.
     assert!(read(MAX_CLASSES - 2, 3).is_ok());
     let error = read(MAX_CLASSES - 1, 1).unwrap_err();
-    assert!(error.reason.contains("classifiers and labels"), "{error}");
+    assert!(error.reason.contains("classifiers, labels"), "{error}");
 }
 
 #[test]
