@@ -4,7 +4,8 @@
 
 //! The best frame of each tracked object within a window of time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::meta::Detection;
 
@@ -31,8 +32,9 @@ impl Score {
 /// A track in its window.
 #[derive(Debug)]
 struct Search {
-    start: u64,
     best: Option<Found>,
+    /// The last frame that was offered for it, and the place in that offer.
+    offered: Option<(u64, usize)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,12 +85,14 @@ pub struct Final<H> {
 #[derive(Debug)]
 pub struct BestFrames<H> {
     searches: HashMap<u64, Search>,
+    /// When each of them began, and its track.
+    starts: BTreeSet<(u64, u64)>,
+    /// Frames looked at.
+    looks: u64,
     /// By place in the stream.
     candidates: BTreeMap<u64, Candidate<H>>,
     /// Not captured again.
     done: Tracks,
-    /// No window starts before it.
-    earliest: Option<u64>,
     /// Times of what was captured, those that a cooldown could still matter for.
     captured: Vec<u64>,
     finals: Vec<Final<H>>,
@@ -98,9 +102,10 @@ impl<H> Default for BestFrames<H> {
     fn default() -> Self {
         Self {
             searches: HashMap::new(),
+            starts: BTreeSet::new(),
+            looks: 0,
             candidates: BTreeMap::new(),
             done: Tracks::default(),
-            earliest: None,
             captured: Vec::new(),
             finals: Vec::new(),
         }
@@ -110,39 +115,24 @@ impl<H> Default for BestFrames<H> {
 impl<H> BestFrames<H> {
     /// Ends the windows that are over at this time.
     pub fn expire(&mut self, now: u64, window: u64, budget: &mut Budget) {
-        if self
-            .earliest
-            .is_none_or(|start| start.saturating_add(window) > now)
+        while let Some(&(start, _)) = self.starts.first()
+            && start.saturating_add(window) <= now
         {
-            return;
-        }
-        self.earliest = None;
-        let mut over = Vec::new();
-        for (&track, search) in &self.searches {
-            if search.start.saturating_add(window) <= now {
-                over.push(track);
-            } else {
-                self.earliest = Some(self.earliest.map_or(search.start, |t| t.min(search.start)));
-            }
-        }
-        for track in over {
-            self.decide(track, budget);
+            self.decide_oldest(budget);
         }
     }
 
     /// Ends all windows.
     pub fn finish(&mut self, budget: &mut Budget) {
-        let tracks: Vec<u64> = self.searches.keys().copied().collect();
-        for track in tracks {
-            self.decide(track, budget);
+        while !self.starts.is_empty() {
+            self.decide_oldest(budget);
         }
-        self.earliest = None;
     }
 
     /// Lets go of everything, and starts no window anew before a track is seen again.
     pub fn clear(&mut self, budget: &mut Budget) {
         self.searches.clear();
-        self.earliest = None;
+        self.starts.clear();
         self.captured.clear();
         let candidates = std::mem::take(&mut self.candidates);
         let held = candidates.into_values().filter_map(|c| c.held);
@@ -158,8 +148,11 @@ impl<H> BestFrames<H> {
         std::mem::take(&mut self.finals)
     }
 
-    /// The track's best frame stays what it is.
-    fn decide(&mut self, track: u64, budget: &mut Budget) {
+    /// The best frame of the track that began first stays what it is.
+    fn decide_oldest(&mut self, budget: &mut Budget) {
+        let Some((_, track)) = self.starts.pop_first() else {
+            return;
+        };
         let Some(found) = self.searches.remove(&track).and_then(|search| search.best) else {
             // Nothing could be held of it: it may be looked for again.
             return;
@@ -205,37 +198,43 @@ impl<H> BestFrames<H> {
         budget: &mut Budget,
     ) -> Offer {
         self.done.tick();
+        self.looks += 1;
         let mut offers: Vec<(u64, Score, usize)> = Vec::new();
         for (track, place, detection) in tracked {
             if self.done.see(track) {
                 continue;
             }
-            if !self.searches.contains_key(&track) && self.searches.len() >= LIMIT {
+            if self.searches.len() >= LIMIT && !self.searches.contains_key(&track) {
                 self.decide_oldest(budget);
             }
-            let search = self.searches.entry(track).or_insert(Search {
-                start: time,
-                best: None,
-            });
-            self.earliest = Some(self.earliest.map_or(search.start, |t| t.min(search.start)));
+            let search = match self.searches.entry(track) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    self.starts.insert((time, track));
+                    entry.insert(Search {
+                        best: None,
+                        offered: None,
+                    })
+                }
+            };
             let score = Score::of(detection);
-            let best = search.best.map(|found| found.score);
-            let twice = offers.iter_mut().find(|(other, ..)| *other == track);
-            match twice {
-                Some(offer) if score > offer.1 => *offer = (track, score, place),
-                Some(_) => {}
-                None if best.is_none_or(|best| score > best) => offers.push((track, score, place)),
-                None => {}
+            match search.offered {
+                // Twice in one frame.
+                Some((look, index)) if look == self.looks => {
+                    if let Some(offer) = offers.get_mut(index)
+                        && score > offer.1
+                    {
+                        *offer = (track, score, place);
+                    }
+                }
+                _ if search.best.is_none_or(|best| score > best.score) => {
+                    search.offered = Some((self.looks, offers.len()));
+                    offers.push((track, score, place));
+                }
+                _ => {}
             }
         }
         Offer(offers)
-    }
-
-    fn decide_oldest(&mut self, budget: &mut Budget) {
-        let oldest = self.searches.iter().min_by_key(|(_, search)| search.start);
-        if let Some((&track, _)) = oldest {
-            self.decide(track, budget);
-        }
     }
 
     /// The tracks of an offer give up the frames that were their best so far.
@@ -254,7 +253,16 @@ impl<H> BestFrames<H> {
         let mut undecided = 0;
         for (track, score, place) in offer.0 {
             if let Some(search) = self.searches.get_mut(&track) {
-                undecided += 1;
+                // A track that was given up and begun again within one frame is offered twice.
+                if let Some(found) = search.best
+                    && found.position == position
+                {
+                    if found.score >= score {
+                        continue;
+                    }
+                } else {
+                    undecided += 1;
+                }
                 search.best = Some(Found {
                     score,
                     position,
