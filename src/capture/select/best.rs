@@ -53,6 +53,8 @@ struct Candidate<H> {
     held: Option<Held<H>>,
     /// Tracks in their windows that have no better frame.
     undecided: usize,
+    /// Those, and tracks that have found a better one since or are decided.
+    tracks: Vec<u64>,
     /// Tracks whose best frame it is for good, with their places in its list.
     won: Vec<Win>,
 }
@@ -185,6 +187,7 @@ impl<H> BestFrames<H> {
             if won.is_empty() {
                 budget.take(held);
             } else {
+                budget.promise(&held);
                 self.finals.push(Final { held, won });
             }
         }
@@ -247,10 +250,27 @@ impl<H> BestFrames<H> {
         }
     }
 
+    /// The bytes of the frames that [`Self::give_up`] would leave to be captured for other tracks.
+    pub fn promised_by(&self, offer: &Offer) -> u64 {
+        let mut left: HashMap<u64, usize> = HashMap::new();
+        for (track, ..) in &offer.0 {
+            if let Some(found) = self.searches.get(track).and_then(|search| search.best) {
+                *left.entry(found.position).or_default() += 1;
+            }
+        }
+        let finals = left.into_iter().filter_map(|(position, tracks)| {
+            let candidate = self.candidates.get(&position)?;
+            let is_final = candidate.undecided <= tracks && !candidate.won.is_empty();
+            candidate.held.as_ref().filter(|_| is_final)
+        });
+        finals.map(|held| held.bytes).sum()
+    }
+
     /// After [`Self::give_up`]: the frame is their best so far. `held` is `None` if it was captured
     /// already.
     pub fn accept(&mut self, offer: Offer, position: u64, held: Option<Held<H>>) {
         let mut undecided = 0;
+        let mut tracks = Vec::with_capacity(offer.0.len());
         for (track, score, place) in offer.0 {
             if let Some(search) = self.searches.get_mut(&track) {
                 // A track that was given up and begun again within one frame is offered twice.
@@ -262,6 +282,7 @@ impl<H> BestFrames<H> {
                     }
                 } else {
                     undecided += 1;
+                    tracks.push(track);
                 }
                 search.best = Some(Found {
                     score,
@@ -275,6 +296,7 @@ impl<H> BestFrames<H> {
             Candidate {
                 held,
                 undecided,
+                tracks,
                 won: Vec::new(),
             },
         );
@@ -311,33 +333,19 @@ impl<H> BestFrames<H> {
         }
     }
 
-    pub fn oldest(&self) -> Option<u64> {
-        self.candidates
-            .values()
-            .find_map(|candidate| candidate.held.as_ref())
-            .map(|held| held.order)
-    }
-
-    /// For want of room. Its tracks look for another frame.
-    pub fn drop_oldest(&mut self, budget: &mut Budget) {
-        let oldest = self
-            .candidates
-            .iter()
-            .find(|(_, candidate)| candidate.held.is_some())
-            .map(|(&position, _)| position);
-        let Some((position, candidate)) =
-            oldest.and_then(|position| self.candidates.remove_entry(&position))
-        else {
-            return;
+    /// For want of room. Its tracks look for another frame. Whether there was such a frame.
+    pub fn drop_at(&mut self, position: u64, budget: &mut Budget) -> bool {
+        let Some(candidate) = self.candidates.remove(&position) else {
+            return false;
         };
-        if let Some(held) = candidate.held {
-            budget.take(held);
-        }
         self.set_missed(&candidate.won);
-        for search in self.searches.values_mut() {
-            if search.best.is_some_and(|best| best.position == position) {
+        for track in candidate.tracks {
+            if let Some(search) = self.searches.get_mut(&track)
+                && search.best.is_some_and(|best| best.position == position)
+            {
                 search.best = None;
             }
         }
+        candidate.held.map(|held| budget.take(held)).is_some()
     }
 }

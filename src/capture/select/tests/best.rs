@@ -162,6 +162,42 @@ fn tracks_whose_frame_had_to_go_look_for_another() {
 }
 
 #[test]
+fn a_best_frame_is_kept_where_there_is_no_room_for_a_better_one() {
+    let mut caller = Caller::new(Rules {
+        roll_max_bytes: 2,
+        ..best(100)
+    });
+    let decide = |caller: &mut Caller, stream, ms, tracks: &[(u64, f32)]| {
+        let detections: Vec<_> = tracks.iter().map(|&(t, c)| tracked(t, c)).collect();
+        let facts = FrameFacts {
+            stream,
+            ..with(ms * MS, &detections)
+        };
+        let number = caller.next;
+        caller.next += 1;
+        if caller.selector.decide(&facts) == Decision::Hold {
+            let token = Token::new(number, 1, &caller.fates);
+            caller.selector.hold(stream, token, 1);
+        }
+    };
+    // Those of one buffer: what is ready stays until the caller comes for it.
+    decide(&mut caller, 0, 0, &[(1, 0.5)]);
+    decide(&mut caller, 1, 50, &[(2, 0.5)]);
+    decide(&mut caller, 0, 100, &[]);
+    caller.frame_of(
+        &FrameFacts {
+            stream: 1,
+            ..with(110 * MS, &[tracked(2, 0.9)])
+        },
+        Some(2),
+    );
+    assert!(caller.selector.take_shortened());
+    caller.end();
+    assert_eq!(caller.numbers(), [0, 1]);
+    caller.assert_settled();
+}
+
+#[test]
 fn max_captures_counts_what_is_emitted() {
     let mut caller = Caller::new(Rules {
         max_captures: 1,
