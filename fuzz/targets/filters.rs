@@ -2,10 +2,9 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Filters and the texts that they are read from, five lines, and boxes:
-//! `classes \n roi \n sizes \n streams \n crop size \0 boxes`.
+//! Filters and the texts that they are read from, four lines, and boxes:
+//! `classes \n roi \n sizes \n streams \0 boxes`.
 
-use gstdsframe::capture::picture::region::parse_size;
 use gstdsframe::capture::select::{Classes, Filter, FrameFacts, Roi, Size, StreamList};
 
 use super::input::Input;
@@ -20,9 +19,8 @@ pub fn run(data: &[u8]) {
     let (min, max) = sizes.split_once(' ').unwrap_or((sizes, ""));
     let (min_size, max_size) = (Size::parse(min), Size::parse(max));
     let streams = StreamList::parse(line());
-    let crop = parse_size(line());
-    if let Some((width, height)) = crop {
-        assert!((1..=65_535).contains(&width) && (1..=65_535).contains(&height));
+    if let Ok(Size { width, height }) = &min_size {
+        assert!((1..=65_535).contains(width) && (1..=65_535).contains(height));
     }
     let errors = [
         classes.as_ref().err(),

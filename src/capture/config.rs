@@ -18,8 +18,8 @@ use super::enums::{
     UnknownConfidence,
 };
 use super::name::Template;
-use super::picture::region::{CropRules, parse_size};
-use super::select::Rules;
+use super::picture::region::CropRules;
+use super::select::{Rules, Size};
 use rules::rules;
 
 /// Mirrors the properties, with their defaults.
@@ -263,14 +263,9 @@ fn crop(set: &Settings) -> Result<Option<CropRules>, SettingsError> {
     }
     let min_size = match min_size {
         None => (0, 0),
-        Some(text) => match parse_size(text) {
-            Some(size) => size,
-            None => {
-                return bad(
-                    "crop-min-size",
-                    format!("\"{text}\" is not a size: write 64x64 for 64 by 64 pixels"),
-                );
-            }
+        Some(text) => match Size::parse(text) {
+            Ok(size) => (size.width, size.height),
+            Err(reason) => return bad("crop-min-size", reason),
         },
     };
     Ok(Some(CropRules {

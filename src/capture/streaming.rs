@@ -171,10 +171,7 @@ impl Streaming {
 
     /// What is decided once the frames of a buffer were looked at.
     fn finish(&mut self, rendered: &mut Rendered) {
-        for best in self.selector.ready() {
-            let job = self.best_job(best);
-            rendered.jobs.push(job);
-        }
+        self.take_ready(rendered);
         rendered.exhausted = self.selector.is_exhausted();
         let errors = self.selector.condition_errors();
         self.stats.condition_errors.store(errors, Ordering::Relaxed);
@@ -191,6 +188,12 @@ impl Streaming {
                  detection counts as a new object. Put nvtracker before the capture"
                     .into(),
             );
+        }
+        if let Some(roi) = self.selector.take_roi_outside() {
+            rendered.say(format!(
+                "property \"roi\" {roi}: no detection can match there. Pixels are those of the \
+                 frame that arrives here; numbers up to 1 are fractions of it"
+            ));
         }
         if let Some(error) = self.selector.take_condition_error() {
             rendered.say(format!(
@@ -387,6 +390,8 @@ impl Streaming {
                     .hold(stream, Held { capture, hold }, bytes as u64);
             }
             Decision::Take(reason) => {
+                // Those were decided before this frame: numbers and log follow the decisions.
+                self.take_ready(rendered);
                 let held = Held { capture, hold };
                 let mut frames = self.selector.pre_roll(stream);
                 for frame in &mut frames {
@@ -399,6 +404,13 @@ impl Streaming {
                 let job = self.job(frames);
                 rendered.jobs.push(job);
             }
+        }
+    }
+
+    fn take_ready(&mut self, rendered: &mut Rendered) {
+        for best in self.selector.ready() {
+            let job = self.best_job(best);
+            rendered.jobs.push(job);
         }
     }
 

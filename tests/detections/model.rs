@@ -66,14 +66,17 @@ impl Settings {
                 "min-confidence",
                 (self.min_confidence as f64 / 16.0).to_string(),
             ),
-            ("unknown-confidence", unknown.to_owned()),
-            ("min-objects", self.min_objects.to_string()),
-            (
-                "max-objects",
-                self.max_objects.map_or(-1, |max| max as i64).to_string(),
-            ),
             ("cooldown", (self.cooldown * MS).to_string()),
         ];
+        // Where they have no effect, they are errors.
+        if self.min_confidence > 0 {
+            properties.push(("unknown-confidence", unknown.to_owned()));
+        }
+        if self.mode != "interval" {
+            let most = self.max_objects.map_or(-1, |max| max as i64);
+            properties.push(("min-objects", self.min_objects.to_string()));
+            properties.push(("max-objects", most.to_string()));
+        }
         if self.roi {
             properties.push(("roi", "0.25,0.25,0.5,0.5".to_owned()));
         }

@@ -53,11 +53,6 @@ fn who_gives_no_confidence_is_accepted_or_not() {
     assert_eq!(of(&[min, ("unknown-confidence", "reject")]), [2]);
     let max = ("max-confidence", "0.5");
     assert_eq!(of(&[max, ("unknown-confidence", "reject")]), [1, 3, 4]);
-    // Without a limit there is nothing to know.
-    assert_eq!(
-        of(&[("mode", "metadata"), ("unknown-confidence", "reject")]),
-        [0, 1, 2, 3, 4]
-    );
     assert_eq!(of(&[min, ("dedupe", "track")]), [0]);
     assert_eq!(of(&[("min-objects", "0"), ("max-objects", "0")]), [5]);
 }

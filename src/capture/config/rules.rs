@@ -7,7 +7,7 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use crate::capture::enums::{Dedupe, Mode, UnknownConfidence};
+use crate::capture::enums::{Crop, Dedupe, Mode, UnknownConfidence};
 use crate::capture::select::{
     self, Classes, Condition, Every, Filter, Roi, Roll, Rules, Size, StreamList, When,
 };
@@ -47,14 +47,16 @@ pub fn rules(set: &Settings, with_pictures: bool) -> Result<Rules, SettingsError
             Err(reason) => return bad("condition", reason),
         },
     };
+    let filter = filter(set)?;
     let dedupe = dedupe(set, when)?;
+    check_effect(set, when)?;
     Ok(Rules {
         when,
         start,
         stop,
         max_captures: set.max_captures,
         streams,
-        filter: Arc::new(filter(set)?),
+        filter: Arc::new(filter),
         min_objects,
         max_objects,
         condition,
@@ -92,8 +94,6 @@ fn asks_for_detections(set: &Settings) -> bool {
         || set.operate_on_gie_id != default.operate_on_gie_id
         || set.min_confidence != default.min_confidence
         || set.max_confidence != default.max_confidence
-        || set.unknown_confidence != default.unknown_confidence
-        || set.roi_coverage != default.roi_coverage
         || set.cooldown != default.cooldown
         || set.dedupe != default.dedupe
 }
@@ -166,6 +166,57 @@ fn objects(set: &Settings) -> Result<(usize, Option<usize>), SettingsError> {
         );
     }
     Ok((least, most))
+}
+
+/// What is set must be able to make a difference, or nobody would know why it makes none.
+fn check_effect(set: &Settings, when: When) -> Result<(), SettingsError> {
+    if !when.by_metadata() {
+        for (property, is_set) in [
+            ("min-objects", set.min_objects.is_some()),
+            ("max-objects", set.max_objects >= 0),
+            ("condition", text(&set.condition).is_some()),
+        ] {
+            if is_set {
+                return bad(
+                    property,
+                    "says which frames match, and this mode does not ask: set mode=metadata, \
+                     either or both",
+                );
+            }
+        }
+    }
+    if set.max_objects == 0 {
+        let without = |what: &str| {
+            format!("0 takes the frames without any object that matches, and {what} is about those")
+        };
+        match set.dedupe {
+            Dedupe::None => {}
+            Dedupe::Track => return bad("max-objects", without("dedupe=track")),
+            Dedupe::Best => return bad("max-objects", without("dedupe=best")),
+        }
+        // Frames by interval, and those around a match, may show some.
+        let others = matches!(when, When::Either(_))
+            || [set.pre_roll, set.post_roll] != [0; 2]
+            || [set.pre_roll_time, set.post_roll_time] != [0; 2];
+        if set.crop == Crop::Objects && !others {
+            return bad("max-objects", without("crop=objects"));
+        }
+    }
+    let default = Settings::default();
+    if set.roi_coverage != default.roi_coverage && text(&set.roi).is_none() {
+        return bad(
+            "roi-coverage",
+            format!("{} has no effect without roi", set.roi_coverage),
+        );
+    }
+    let is_limited = set.min_confidence > 0.0 || set.max_confidence < 1.0;
+    if set.unknown_confidence != default.unknown_confidence && !is_limited {
+        return bad(
+            "unknown-confidence",
+            "reject has no effect without min-confidence or max-confidence",
+        );
+    }
+    Ok(())
 }
 
 fn filter(set: &Settings) -> Result<Filter, SettingsError> {

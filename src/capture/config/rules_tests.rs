@@ -60,16 +60,14 @@ fn every_mode_has_its_own_interval() {
 #[test]
 fn auto_is_metadata_as_soon_as_detections_are_asked_for() {
     type Change = fn(&mut Settings);
-    let cases: [Change; 14] = [
+    let cases: [Change; 12] = [
         |s| s.min_objects = Some(1),
         |s| s.max_objects = 3,
         |s| s.classes = some("person"),
         |s| s.operate_on_gie_id = 1,
         |s| s.min_confidence = 0.5,
         |s| s.max_confidence = 0.5,
-        |s| s.unknown_confidence = UnknownConfidence::Reject,
         |s| s.roi = some("0,0,1,1"),
-        |s| s.roi_coverage = 0.9,
         |s| s.min_object_size = some("1x1"),
         |s| s.max_object_size = some("99x99"),
         |s| s.condition = some("count > 1"),
@@ -97,6 +95,19 @@ fn filters_are_allowed_where_they_only_choose_objects() {
         });
         assert_ne!(rules.unwrap().filter.classes, Classes::default());
     }
+}
+
+#[test]
+fn crops_of_frames_around_those_without_objects_are_allowed() {
+    let empty = |change: fn(&mut Settings)| {
+        check(|s| {
+            (s.min_objects, s.max_objects, s.crop) = (Some(0), 0, Crop::Objects);
+            change(s);
+        })
+    };
+    assert!(empty(|s| s.mode = Mode::Either).is_ok());
+    assert!(empty(|s| s.pre_roll = 3).is_ok());
+    assert!(empty(|s| s.post_roll_time = 3).is_ok());
 }
 
 #[test]
@@ -156,7 +167,7 @@ fn everything_arrives() {
 #[test]
 fn what_cannot_be_names_the_property_and_quotes_the_value() {
     type Change = fn(&mut Settings);
-    let cases: [(&str, &str, Change); 31] = [
+    let cases: [(&str, &str, Change); 43] = [
         ("interval-time", "interval", |s| {
             (s.interval, s.interval_time) = (2, 2);
         }),
@@ -228,6 +239,45 @@ fn what_cannot_be_names_the_property_and_quotes_the_value() {
         }),
         ("pre-roll-time", "7 ns", |s| {
             (s.pre_roll, s.pre_roll_time) = (3, 7);
+        }),
+        ("min-objects", "mode=metadata", |s| {
+            (s.mode, s.min_objects) = (Mode::Interval, Some(1));
+        }),
+        ("max-objects", "mode=metadata", |s| {
+            (s.mode, s.max_objects) = (Mode::Manual, 4);
+        }),
+        ("condition", "mode=metadata", |s| {
+            (s.mode, s.condition) = (Mode::Interval, some("count > 1"));
+        }),
+        ("condition", "mode=metadata", |s| {
+            (s.mode, s.condition) = (Mode::Manual, some("count > 1"));
+        }),
+        ("max-objects", "dedupe=track", |s| {
+            (s.min_objects, s.max_objects) = (Some(0), 0);
+            s.dedupe = Dedupe::Track;
+        }),
+        ("max-objects", "dedupe=best", |s| {
+            (s.min_objects, s.max_objects) = (Some(0), 0);
+            (s.dedupe, s.best_window) = (Dedupe::Best, 5);
+        }),
+        ("max-objects", "crop=objects", |s| {
+            (s.min_objects, s.max_objects) = (Some(0), 0);
+            s.crop = Crop::Objects;
+        }),
+        ("roi-coverage", "0.9 has no effect", |s| {
+            s.roi_coverage = 0.9
+        }),
+        ("roi-coverage", "without roi", |s| {
+            (s.mode, s.roi_coverage) = (Mode::Metadata, 0.0);
+        }),
+        ("unknown-confidence", "min-confidence", |s| {
+            s.unknown_confidence = UnknownConfidence::Reject;
+        }),
+        ("unknown-confidence", "max-confidence", |s| {
+            (s.mode, s.unknown_confidence) = (Mode::Metadata, UnknownConfidence::Reject);
+        }),
+        ("min-object-size", "\"0x5\"", |s| {
+            s.min_object_size = some("0x5")
         }),
         ("post-roll-time", "7 ns", |s| {
             (s.post_roll, s.post_roll_time) = (3, 7);

@@ -178,19 +178,6 @@ fn square(across: Axis, down: Axis) -> (Span, Span) {
         .unwrap_or_else(|| (across.free_of(longer), down.free_of(longer)))
 }
 
-/// Reads `WxH`.
-pub fn parse_size(text: &str) -> Option<(u32, u32)> {
-    let (width, height) = text.trim().split_once(['x', 'X'])?;
-    let side = |text: &str| {
-        let text = text.trim();
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse::<u32>()
-            .ok()
-            .filter(|side| digits && (1..=65_535).contains(side))
-    };
-    Some((side(width)?, side(height)?))
-}
-
 #[cfg(test)]
 #[path = "region_tests.rs"]
 mod tests;

@@ -156,17 +156,6 @@ fn what_is_no_box_has_no_region() {
     assert_eq!(region(&b, (0, 10), &CropRules::default(), (1, 1)), None);
 }
 
-#[test]
-fn sizes_are_read() {
-    assert_eq!(parse_size("64x48"), Some((64, 48)));
-    assert_eq!(parse_size(" 64 X 48 "), Some((64, 48)));
-    for wrong in [
-        "", "64", "64x", "x48", "64x48x3", "-1x2", "+1x2", "0x5", "5x0", "1.5x2", "70000x1",
-    ] {
-        assert_eq!(parse_size(wrong), None, "{wrong}");
-    }
-}
-
 fn any_float() -> impl Strategy<Value = f32> {
     prop_oneof![
         8 => -800.0f32..3000.0,

@@ -4,7 +4,8 @@
 
 //! The best frame of each tracked object within a window of time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::meta::Detection;
 
@@ -31,8 +32,9 @@ impl Score {
 /// A track in its window.
 #[derive(Debug)]
 struct Search {
-    start: u64,
     best: Option<Found>,
+    /// The last frame that was offered for it, and the place in that offer.
+    offered: Option<(u64, usize)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +53,8 @@ struct Candidate<H> {
     held: Option<Held<H>>,
     /// Tracks in their windows that have no better frame.
     undecided: usize,
+    /// Those, and tracks that have found a better one since or are decided.
+    tracks: Vec<u64>,
     /// Tracks whose best frame it is for good, with their places in its list.
     won: Vec<Win>,
 }
@@ -83,12 +87,14 @@ pub struct Final<H> {
 #[derive(Debug)]
 pub struct BestFrames<H> {
     searches: HashMap<u64, Search>,
+    /// When each of them began, and its track.
+    starts: BTreeSet<(u64, u64)>,
+    /// Frames looked at.
+    looks: u64,
     /// By place in the stream.
     candidates: BTreeMap<u64, Candidate<H>>,
     /// Not captured again.
     done: Tracks,
-    /// No window starts before it.
-    earliest: Option<u64>,
     /// Times of what was captured, those that a cooldown could still matter for.
     captured: Vec<u64>,
     finals: Vec<Final<H>>,
@@ -98,9 +104,10 @@ impl<H> Default for BestFrames<H> {
     fn default() -> Self {
         Self {
             searches: HashMap::new(),
+            starts: BTreeSet::new(),
+            looks: 0,
             candidates: BTreeMap::new(),
             done: Tracks::default(),
-            earliest: None,
             captured: Vec::new(),
             finals: Vec::new(),
         }
@@ -110,39 +117,24 @@ impl<H> Default for BestFrames<H> {
 impl<H> BestFrames<H> {
     /// Ends the windows that are over at this time.
     pub fn expire(&mut self, now: u64, window: u64, budget: &mut Budget) {
-        if self
-            .earliest
-            .is_none_or(|start| start.saturating_add(window) > now)
+        while let Some(&(start, _)) = self.starts.first()
+            && start.saturating_add(window) <= now
         {
-            return;
-        }
-        self.earliest = None;
-        let mut over = Vec::new();
-        for (&track, search) in &self.searches {
-            if search.start.saturating_add(window) <= now {
-                over.push(track);
-            } else {
-                self.earliest = Some(self.earliest.map_or(search.start, |t| t.min(search.start)));
-            }
-        }
-        for track in over {
-            self.decide(track, budget);
+            self.decide_oldest(budget);
         }
     }
 
     /// Ends all windows.
     pub fn finish(&mut self, budget: &mut Budget) {
-        let tracks: Vec<u64> = self.searches.keys().copied().collect();
-        for track in tracks {
-            self.decide(track, budget);
+        while !self.starts.is_empty() {
+            self.decide_oldest(budget);
         }
-        self.earliest = None;
     }
 
     /// Lets go of everything, and starts no window anew before a track is seen again.
     pub fn clear(&mut self, budget: &mut Budget) {
         self.searches.clear();
-        self.earliest = None;
+        self.starts.clear();
         self.captured.clear();
         let candidates = std::mem::take(&mut self.candidates);
         let held = candidates.into_values().filter_map(|c| c.held);
@@ -158,8 +150,11 @@ impl<H> BestFrames<H> {
         std::mem::take(&mut self.finals)
     }
 
-    /// The track's best frame stays what it is.
-    fn decide(&mut self, track: u64, budget: &mut Budget) {
+    /// The best frame of the track that began first stays what it is.
+    fn decide_oldest(&mut self, budget: &mut Budget) {
+        let Some((_, track)) = self.starts.pop_first() else {
+            return;
+        };
         let Some(found) = self.searches.remove(&track).and_then(|search| search.best) else {
             // Nothing could be held of it: it may be looked for again.
             return;
@@ -192,6 +187,7 @@ impl<H> BestFrames<H> {
             if won.is_empty() {
                 budget.take(held);
             } else {
+                budget.promise(&held);
                 self.finals.push(Final { held, won });
             }
         }
@@ -205,37 +201,43 @@ impl<H> BestFrames<H> {
         budget: &mut Budget,
     ) -> Offer {
         self.done.tick();
+        self.looks += 1;
         let mut offers: Vec<(u64, Score, usize)> = Vec::new();
         for (track, place, detection) in tracked {
             if self.done.see(track) {
                 continue;
             }
-            if !self.searches.contains_key(&track) && self.searches.len() >= LIMIT {
+            if self.searches.len() >= LIMIT && !self.searches.contains_key(&track) {
                 self.decide_oldest(budget);
             }
-            let search = self.searches.entry(track).or_insert(Search {
-                start: time,
-                best: None,
-            });
-            self.earliest = Some(self.earliest.map_or(search.start, |t| t.min(search.start)));
+            let search = match self.searches.entry(track) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    self.starts.insert((time, track));
+                    entry.insert(Search {
+                        best: None,
+                        offered: None,
+                    })
+                }
+            };
             let score = Score::of(detection);
-            let best = search.best.map(|found| found.score);
-            let twice = offers.iter_mut().find(|(other, ..)| *other == track);
-            match twice {
-                Some(offer) if score > offer.1 => *offer = (track, score, place),
-                Some(_) => {}
-                None if best.is_none_or(|best| score > best) => offers.push((track, score, place)),
-                None => {}
+            match search.offered {
+                // Twice in one frame.
+                Some((look, index)) if look == self.looks => {
+                    if let Some(offer) = offers.get_mut(index)
+                        && score > offer.1
+                    {
+                        *offer = (track, score, place);
+                    }
+                }
+                _ if search.best.is_none_or(|best| score > best.score) => {
+                    search.offered = Some((self.looks, offers.len()));
+                    offers.push((track, score, place));
+                }
+                _ => {}
             }
         }
         Offer(offers)
-    }
-
-    fn decide_oldest(&mut self, budget: &mut Budget) {
-        let oldest = self.searches.iter().min_by_key(|(_, search)| search.start);
-        if let Some((&track, _)) = oldest {
-            self.decide(track, budget);
-        }
     }
 
     /// The tracks of an offer give up the frames that were their best so far.
@@ -248,13 +250,40 @@ impl<H> BestFrames<H> {
         }
     }
 
+    /// The bytes of the frames that [`Self::give_up`] would leave to be captured for other tracks.
+    pub fn promised_by(&self, offer: &Offer) -> u64 {
+        let mut left: HashMap<u64, usize> = HashMap::new();
+        for (track, ..) in &offer.0 {
+            if let Some(found) = self.searches.get(track).and_then(|search| search.best) {
+                *left.entry(found.position).or_default() += 1;
+            }
+        }
+        let finals = left.into_iter().filter_map(|(position, tracks)| {
+            let candidate = self.candidates.get(&position)?;
+            let is_final = candidate.undecided <= tracks && !candidate.won.is_empty();
+            candidate.held.as_ref().filter(|_| is_final)
+        });
+        finals.map(|held| held.bytes).sum()
+    }
+
     /// After [`Self::give_up`]: the frame is their best so far. `held` is `None` if it was captured
     /// already.
     pub fn accept(&mut self, offer: Offer, position: u64, held: Option<Held<H>>) {
         let mut undecided = 0;
+        let mut tracks = Vec::with_capacity(offer.0.len());
         for (track, score, place) in offer.0 {
             if let Some(search) = self.searches.get_mut(&track) {
-                undecided += 1;
+                // A track that was given up and begun again within one frame is offered twice.
+                if let Some(found) = search.best
+                    && found.position == position
+                {
+                    if found.score >= score {
+                        continue;
+                    }
+                } else {
+                    undecided += 1;
+                    tracks.push(track);
+                }
                 search.best = Some(Found {
                     score,
                     position,
@@ -267,6 +296,7 @@ impl<H> BestFrames<H> {
             Candidate {
                 held,
                 undecided,
+                tracks,
                 won: Vec::new(),
             },
         );
@@ -303,33 +333,19 @@ impl<H> BestFrames<H> {
         }
     }
 
-    pub fn oldest(&self) -> Option<u64> {
-        self.candidates
-            .values()
-            .find_map(|candidate| candidate.held.as_ref())
-            .map(|held| held.order)
-    }
-
-    /// For want of room. Its tracks look for another frame.
-    pub fn drop_oldest(&mut self, budget: &mut Budget) {
-        let oldest = self
-            .candidates
-            .iter()
-            .find(|(_, candidate)| candidate.held.is_some())
-            .map(|(&position, _)| position);
-        let Some((position, candidate)) =
-            oldest.and_then(|position| self.candidates.remove_entry(&position))
-        else {
-            return;
+    /// For want of room. Its tracks look for another frame. Whether there was such a frame.
+    pub fn drop_at(&mut self, position: u64, budget: &mut Budget) -> bool {
+        let Some(candidate) = self.candidates.remove(&position) else {
+            return false;
         };
-        if let Some(held) = candidate.held {
-            budget.take(held);
-        }
         self.set_missed(&candidate.won);
-        for search in self.searches.values_mut() {
-            if search.best.is_some_and(|best| best.position == position) {
+        for track in candidate.tracks {
+            if let Some(search) = self.searches.get_mut(&track)
+                && search.best.is_some_and(|best| best.position == position)
+            {
                 search.best = None;
             }
         }
+        candidate.held.map(|held| budget.take(held)).is_some()
     }
 }

@@ -65,6 +65,25 @@ impl Filter {
         );
     }
 
+    /// A roi in pixels that no picture of this size has a part of, in words.
+    pub fn roi_outside(&self, (width, height): (u32, u32)) -> Option<String> {
+        let roi = self.roi?;
+        let is_known = width > 0 && height > 0;
+        (is_known && roi.within((width, height)).is_none()).then(|| {
+            let Roi {
+                left,
+                top,
+                width: across,
+                height: down,
+                ..
+            } = roi;
+            format!(
+                "{left},{top},{across},{down} is in pixels and outside of a frame of \
+                 {width}x{height}"
+            )
+        })
+    }
+
     fn passes(&self, detection: &Detection, roi: Option<&Pixels>) -> bool {
         let bounds = &detection.bounds;
         self.classes.contains(detection)
@@ -249,6 +268,9 @@ impl Pixels {
     }
 }
 
+/// Pixels of what is as long as anything can be.
+const MAX_SIDE: u32 = 65_535;
+
 /// Width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
@@ -263,7 +285,12 @@ impl Size {
     ///
     /// Says what is wrong with the text and how to write it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let side = |text: &str| text.trim().parse::<u32>().ok();
+        let side = |text: &str| {
+            let text = text.trim();
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            let side = text.parse::<u32>().ok();
+            side.filter(|side| digits && (1..=MAX_SIDE).contains(side))
+        };
         text.split_once(['x', 'X'])
             .and_then(|(width, height)| {
                 Some(Self {
@@ -272,7 +299,10 @@ impl Size {
                 })
             })
             .ok_or_else(|| {
-                format!("\"{text}\" is no size; write WxH in whole pixels, such as 64x128")
+                format!(
+                    "\"{text}\" is no size; write WxH in whole pixels from 1 to {MAX_SIDE}, such as \
+                     64x128"
+                )
             })
     }
 }

@@ -143,6 +143,8 @@ impl<H> Default for StreamState<H> {
 struct Notes {
     untracked: bool,
     said_untracked: bool,
+    roi_outside: Option<String>,
+    said_roi_outside: bool,
     condition_error: Option<String>,
     condition_errors: u64,
 }
@@ -282,6 +284,9 @@ impl<H> Selector<H> {
         let mut offer = None;
         if covered && !manual && rules.when.by_metadata() {
             rules.filter.apply(facts, passing);
+            if passing.is_empty() {
+                notes.look_for_roi(rules, facts);
+            }
             if rules.counts(passing.len()) && notes.condition_holds(rules, facts, passing) {
                 let by_metadata = match rules.dedupe {
                     Dedupe::Best(_) => {
@@ -346,9 +351,12 @@ impl<H> Selector<H> {
 
     /// The places in a frame's list of the detections that pass the filter, whatever the frame is
     /// captured for. It need not be the one that was decided on last.
-    pub fn matches(&self, facts: &FrameFacts<'_>) -> Vec<usize> {
+    pub fn matches(&mut self, facts: &FrameFacts<'_>) -> Vec<usize> {
         let mut matches = Vec::new();
         self.rules.filter.apply(facts, &mut matches);
+        if matches.is_empty() {
+            self.notes.look_for_roi(&self.rules, facts);
+        }
         matches
     }
 
@@ -368,9 +376,14 @@ impl<H> Selector<H> {
         let Some(pending) = state.pending.take() else {
             return;
         };
-        if !self.budget.allows(bytes) {
-            self.budget.shortened = true;
-            return;
+        if !self.budget.has_room(bytes) {
+            // Nothing is given up for a frame that there will be no room for.
+            let offer = pending.offer.as_ref();
+            let promised = offer.map_or(0, |offer| state.best.promised_by(offer));
+            if !self.budget.could_have_room(bytes, promised) {
+                self.budget.shortened = true;
+                return;
+            }
         }
         let (position, time) = (pending.position, pending.time);
         match &pending.offer {
@@ -404,7 +417,7 @@ impl<H> Selector<H> {
                 return;
             }
         }
-        let held = self.budget.hold(frame, position, time, bytes);
+        let held = self.budget.hold(frame, (stream, position), time, bytes);
         if let Some(state) = self.streams.get_mut(&stream) {
             match pending.offer {
                 Some(offer) => state.best.accept(offer, position, Some(held)),
@@ -415,20 +428,17 @@ impl<H> Selector<H> {
 
     /// Lets go of the oldest frame of all streams that is held for later.
     fn drop_oldest(&mut self) -> bool {
-        let oldest = self
-            .streams
-            .values_mut()
-            .filter_map(|state| Some((state.oldest()?, state)))
-            .min_by_key(|(order, _)| *order);
-        let Some((order, state)) = oldest else {
+        let Some((stream, position)) = self.budget.oldest() else {
             return false;
         };
-        if state.pre_roll.oldest() == Some(order) {
-            state.pre_roll.drop_oldest(&mut self.budget);
+        let Some(state) = self.streams.get_mut(&stream) else {
+            return false;
+        };
+        if state.pre_roll.oldest() == Some(position) {
+            state.pre_roll.drop_oldest(&mut self.budget)
         } else {
-            state.best.drop_oldest(&mut self.budget);
+            state.best.drop_at(position, &mut self.budget)
         }
-        true
     }
 
     /// The frames to capture before the one that is taken now, oldest first.
@@ -454,8 +464,9 @@ impl<H> Selector<H> {
             .collect()
     }
 
-    /// A stream is over: what is held of it is decided, and its tracks are forgotten. It may come
-    /// back, as a new one.
+    /// A stream is over: what is held of it is decided, and nothing is kept but a request for its
+    /// next frame. It may come back, as a new one with its own intervals and tracks: a pipeline may
+    /// add and remove cameras for months.
     pub fn end_stream(&mut self, stream: u32) {
         let Some(mut state) = self.streams.remove(&stream) else {
             return;
@@ -495,6 +506,11 @@ impl<H> Selector<H> {
         let news = self.notes.untracked && !self.notes.said_untracked;
         self.notes.said_untracked |= news;
         news
+    }
+
+    /// The roi, if it was outside of a frame, and the frame's size. Once.
+    pub fn take_roi_outside(&mut self) -> Option<String> {
+        self.notes.roi_outside.take()
     }
 
     /// The first error of the condition at run time, once.
@@ -559,6 +575,14 @@ fn emit<H>(
 }
 
 impl Notes {
+    /// For a frame without any detection that passes.
+    fn look_for_roi(&mut self, rules: &Rules, facts: &FrameFacts<'_>) {
+        if !self.said_roi_outside {
+            self.roi_outside = rules.filter.roi_outside(facts.size);
+            self.said_roi_outside = self.roi_outside.is_some();
+        }
+    }
+
     fn condition_holds(
         &mut self,
         rules: &Rules,
@@ -598,13 +622,6 @@ impl<H> StreamState<H> {
         self.forget_unclaimed(budget);
         self.best.clear(budget);
         self.pre_roll.clear(budget);
-    }
-
-    fn oldest(&self) -> Option<u64> {
-        match (self.pre_roll.oldest(), self.best.oldest()) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
     }
 
     fn is_due(&mut self, every: Every, time: u64) -> bool {

@@ -52,6 +52,7 @@ impl<H> PreRoll<H> {
         let mut wanted = Vec::new();
         for held in self.0.drain(..) {
             if reaches(roll, &held, position, time) {
+                budget.promise(&held);
                 wanted.push(held);
             } else {
                 budget.take(held);
@@ -66,14 +67,14 @@ impl<H> PreRoll<H> {
         }
     }
 
+    /// The position of the oldest one.
     pub fn oldest(&self) -> Option<u64> {
-        self.0.front().map(|held| held.order)
+        self.0.front().map(|held| held.position)
     }
 
-    pub fn drop_oldest(&mut self, budget: &mut Budget) {
-        if let Some(held) = self.0.pop_front() {
-            budget.take(held);
-        }
+    /// Whether there was one.
+    pub fn drop_oldest(&mut self, budget: &mut Budget) -> bool {
+        self.0.pop_front().map(|held| budget.take(held)).is_some()
     }
 }
 

@@ -17,8 +17,9 @@ pub struct Tracks {
     now: u64,
     /// When each was seen last.
     seen: HashMap<u64, u64>,
-    /// Each once, by a time at which it was seen: perhaps not its last one, which is looked up only
-    /// when something has to be forgotten. Seeing a track again is therefore one write.
+    /// Each at least once, by a time at which it was seen: perhaps not its last one, which is looked
+    /// up only when something has to be forgotten. Seeing a track again is therefore one write. What
+    /// was removed stays in it until then too: there may be very many of them in one frame.
     oldest: BinaryHeap<Reverse<(u64, u64)>>,
 }
 
@@ -59,6 +60,10 @@ impl Tracks {
             return;
         }
         self.oldest.push(Reverse((self.now, track)));
+        if self.oldest.len() > self.limit.saturating_mul(2) {
+            let seen = self.seen.iter();
+            self.oldest = seen.map(|(&track, &last)| Reverse((last, track))).collect();
+        }
         while self.seen.len() > self.limit {
             self.forget_oldest();
         }
@@ -66,20 +71,18 @@ impl Tracks {
 
     /// The track was not captured after all.
     pub fn remove(&mut self, track: u64) {
-        if self.seen.remove(&track).is_some() {
-            // Rare, and only for what was added of late.
-            self.oldest.retain(|Reverse((_, other))| *other != track);
-        }
+        self.seen.remove(&track);
     }
 
     fn forget_oldest(&mut self) {
         while let Some(Reverse((then, track))) = self.oldest.pop() {
             match self.seen.get(&track) {
                 Some(&last) if last != then => self.oldest.push(Reverse((last, track))),
-                _ => {
+                Some(_) => {
                     self.seen.remove(&track);
                     return;
                 }
+                None => {}
             }
         }
     }

@@ -162,6 +162,42 @@ fn tracks_whose_frame_had_to_go_look_for_another() {
 }
 
 #[test]
+fn a_best_frame_is_kept_where_there_is_no_room_for_a_better_one() {
+    let mut caller = Caller::new(Rules {
+        roll_max_bytes: 2,
+        ..best(100)
+    });
+    let decide = |caller: &mut Caller, stream, ms, tracks: &[(u64, f32)]| {
+        let detections: Vec<_> = tracks.iter().map(|&(t, c)| tracked(t, c)).collect();
+        let facts = FrameFacts {
+            stream,
+            ..with(ms * MS, &detections)
+        };
+        let number = caller.next;
+        caller.next += 1;
+        if caller.selector.decide(&facts) == Decision::Hold {
+            let token = Token::new(number, 1, &caller.fates);
+            caller.selector.hold(stream, token, 1);
+        }
+    };
+    // Those of one buffer: what is ready stays until the caller comes for it.
+    decide(&mut caller, 0, 0, &[(1, 0.5)]);
+    decide(&mut caller, 1, 50, &[(2, 0.5)]);
+    decide(&mut caller, 0, 100, &[]);
+    caller.frame_of(
+        &FrameFacts {
+            stream: 1,
+            ..with(110 * MS, &[tracked(2, 0.9)])
+        },
+        Some(2),
+    );
+    assert!(caller.selector.take_shortened());
+    caller.end();
+    assert_eq!(caller.numbers(), [0, 1]);
+    caller.assert_settled();
+}
+
+#[test]
 fn max_captures_counts_what_is_emitted() {
     let mut caller = Caller::new(Rules {
         max_captures: 1,
@@ -175,6 +211,64 @@ fn max_captures_counts_what_is_emitted() {
     run(&mut caller, &[(200, &[(4, 0.9)]), (400, &[])]);
     assert!(caller.selector.is_exhausted());
     assert_eq!(caller.numbers(), [0]);
+    caller.assert_settled();
+}
+
+/// Seconds that frames of 16 000 objects take, the tracks of each frame beginning at this number.
+fn crowds(caller: &mut Caller, firsts: &[u64], step_ms: u64) -> f64 {
+    let begun = std::time::Instant::now();
+    for (time, &first) in (0..).zip(firsts) {
+        let crowd: Vec<_> = (first..first + 16_000).map(|t| tracked(t, 0.5)).collect();
+        caller.frame(&with(time * step_ms * MS, &crowd));
+    }
+    begun.elapsed().as_secs_f64()
+}
+
+#[test]
+fn crowds_of_new_tracks_do_not_hold_the_stream_up() {
+    let mut caller = Caller::new(best(1_000_000));
+    let firsts: Vec<u64> = (0..10).map(|n| n * 16_000).collect();
+    let seconds = crowds(&mut caller, &firsts, 1);
+    assert!(seconds < 5.0, "{seconds} s");
+    // Those that began first were decided for want of room.
+    assert_eq!(caller.numbers(), [0, 1, 2, 3, 4]);
+    caller.assert_settled();
+    assert_eq!(
+        caller
+            .captures
+            .iter()
+            .map(|c| c.matches.len())
+            .sum::<usize>(),
+        160_000
+    );
+}
+
+#[test]
+fn crowds_that_are_missed_for_a_cooldown_do_not_hold_the_stream_up() {
+    let mut caller = Caller::new(Rules {
+        cooldown: 1_000_000 * MS,
+        ..best(5)
+    });
+    // Each is decided one frame later, and may be looked for again.
+    let firsts: Vec<u64> = (0..10).map(|n| n % 4 * 16_000).collect();
+    let seconds = crowds(&mut caller, &firsts, 10);
+    assert!(seconds < 5.0, "{seconds} s");
+    assert_eq!(caller.numbers(), [0]);
+    caller.assert_settled();
+}
+
+#[test]
+fn a_track_that_is_in_a_frame_twice_has_its_better_box_there() {
+    let mut caller = Caller::new(best(100));
+    run(
+        &mut caller,
+        &[
+            (0, &[(1, 0.2), (2, 0.5), (1, 0.4), (1, 0.3)]),
+            (10, &[(1, 0.1), (1, 0.6), (2, 0.1)]),
+        ],
+    );
+    caller.end();
+    assert_eq!(told(&caller), [(0, vec![1]), (1, vec![1])]);
     caller.assert_settled();
 }
 

@@ -190,9 +190,44 @@ fn both_sides_of_a_box_have_a_size() {
         let detection = boxed(0.0, 0.0, width, height);
         assert_eq!(passes(filter("10x20", "40 X 50"), detection), expected);
     }
-    for bad in ["", "10", "x", "10x", "1x2x3", "-1x2", "1.5x2", "10*20"] {
+    for bad in [
+        "", "10", "x", "10x", "x48", "1x2x3", "-1x2", "+1x2", "+5x+5", "0x0", "0x5", "5x0",
+        "1.5x2", "10*20", "70000x1",
+    ] {
         let error = Size::parse(bad).unwrap_err();
         assert!(error.contains("WxH"), "{error}");
+    }
+}
+
+#[test]
+fn a_roi_outside_of_the_frames_is_told_once() {
+    let of = |roi: &str, when| {
+        let filter = Filter {
+            roi: Some(Roi::parse(roi).unwrap()),
+            ..Filter::default()
+        };
+        let mut caller = Caller::new(Rules {
+            filter: filter.into(),
+            ..rules(when)
+        });
+        let unknown = FrameFacts {
+            size: (0, 0),
+            ..frame(0, 0)
+        };
+        caller.frame(&unknown);
+        assert_eq!(caller.selector.take_roi_outside(), None);
+        caller.frame(&with(1, &[object("person")]));
+        let told = caller.selector.take_roi_outside();
+        caller.frame(&with(2, &[object("person")]));
+        assert_eq!(caller.selector.take_roi_outside(), None);
+        told
+    };
+    for when in [When::Metadata, When::Interval(frames(1))] {
+        let told = of("1920,0,100,100", when).unwrap();
+        assert!(told.contains("1920,0,100,100"), "{told}");
+        assert!(told.contains("1920x1080"), "{told}");
+        assert_eq!(of("1919,1079,100,100", when), None);
+        assert_eq!(of("0.5,0.5,0.1,0.1", when), None);
     }
 }
 

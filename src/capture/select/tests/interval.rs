@@ -34,6 +34,23 @@ fn taken(
 }
 
 #[test]
+fn a_stream_that_comes_back_starts_anew_and_nothing_is_kept_of_one_that_does_not() {
+    let mut caller = Caller::new(rules(When::Interval(frames(10))));
+    for stream in 0..100 {
+        caller.frame(&frame(stream, 0));
+        caller.frame(&frame(stream, 1));
+        caller.selector.end_stream(stream);
+    }
+    assert!(caller.selector.streams.is_empty());
+    assert_eq!(caller.numbers().len(), 100);
+    assert_eq!(caller.frame(&frame(7, 2)), Decision::Take(Reason::Interval));
+    // What was asked for by hand is still owed.
+    caller.selector.request(Some(7));
+    caller.selector.end_stream(7);
+    assert_eq!(caller.frame(&frame(7, 3)), Decision::Take(Reason::Manual));
+}
+
+#[test]
 fn every_nth_frame_of_each_stream_the_first_included() {
     let mut selector = Selector::<()>::new(rules(every(3)));
     // Two streams, one frame each in turn.

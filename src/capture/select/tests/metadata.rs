@@ -257,17 +257,23 @@ fn the_longest_unseen_tracks_are_forgotten() {
 proptest! {
     #[test]
     fn forgetting_is_by_when_a_track_was_seen(
-        steps in prop::collection::vec((0u64..12, any::<bool>()), 0..200),
+        steps in prop::collection::vec((0u64..12, 0..3), 0..200),
         limit in 1usize..6,
     ) {
         let mut tracks = Tracks::new(limit);
         // In the order of when they were seen.
         let mut model: Vec<u64> = Vec::new();
-        for (track, add) in steps {
+        for (track, step) in steps {
             tracks.tick();
+            if step == 2 {
+                model.retain(|&other| other != track);
+                tracks.remove(track);
+                prop_assert_eq!(tracks.len(), model.len());
+                continue;
+            }
             let known = model.contains(&track);
             prop_assert_eq!(tracks.see(track), known);
-            if known || add {
+            if known || step == 1 {
                 model.retain(|&other| other != track);
                 model.push(track);
                 tracks.add(track);
