@@ -477,6 +477,43 @@ fn eos_comes_when_the_drain_timeout_is_over() {
     }
 }
 
+/// The COCO file is made anew from its journal, which does not answer: a FIFO that nobody writes.
+#[test]
+fn eos_and_stopping_do_not_wait_for_a_coco_file_that_is_stuck() {
+    for (eos_after_max, max) in [("false", "0"), ("true", "1")] {
+        let folder = tempdir().unwrap();
+        let rig = Rig::new(&[
+            ("labels", "coco"),
+            ("labels-location", &at(&folder, "coco.json")),
+            ("interval", "1"),
+            ("workers", "1"),
+            ("drain-timeout", "300000000"),
+            ("eos-after-max", eos_after_max),
+            ("max-captures", max),
+        ]);
+        let journal = folder.path().join(".coco.json.part");
+        std::fs::remove_file(&journal).unwrap();
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        let fifo = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &journal, fifo, mode, 0).unwrap();
+        rig.push(0).unwrap();
+        until("it is decided", || rig.count("selected") == 1);
+        let (pad, element) = (rig.pad.clone(), rig.element.clone());
+        let (done, is_done) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            pad.push_event(gst::event::Eos::new());
+            element.set_state(gst::State::Null).unwrap();
+            let _ = done.send(());
+        });
+        let ended = is_done.recv_timeout(Duration::from_secs(10));
+        // Lets go of the stuck thread.
+        drop(std::fs::OpenOptions::new().write(true).open(&journal));
+        assert!(ended.is_ok(), "hangs");
+        assert_eq!(lost(&rig.messages()), 1);
+        assert_eq!(rig.count("dropped-timeout"), 1);
+    }
+}
+
 #[test]
 fn stopping_in_front_of_a_stalled_disk_takes_as_long_as_it_may() {
     let folder = tempdir().unwrap();

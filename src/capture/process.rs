@@ -122,7 +122,8 @@ impl Capture {
 /// Captures that are delivered or dropped together: one, with its pre-roll before it.
 #[derive(Debug)]
 pub struct Job {
-    /// Of one stream, in the order of their delivery. At least one.
+    /// Of one stream, in the order of their delivery. None: what was delivered before is to become
+    /// whole.
     pub captures: Vec<Capture>,
     pub ticket: Arc<Ticket>,
 }
@@ -179,6 +180,7 @@ pub struct Delivery {
     stats: Arc<Stats>,
     /// No further capture will come, and then EOS is to be posted.
     last_taken: AtomicBool,
+    last_submitted: AtomicBool,
     eos_posted: AtomicBool,
     failed: AtomicBool,
     fallback_said: AtomicBool,
@@ -272,6 +274,7 @@ impl Delivery {
             outlet,
             stats,
             last_taken: AtomicBool::new(false),
+            last_submitted: AtomicBool::new(false),
             eos_posted: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             fallback_said: AtomicBool::new(false),
@@ -295,8 +298,21 @@ impl Delivery {
         self.failed.load(Ordering::Acquire)
     }
 
+    /// A job by which what is written in parts becomes whole, where something is. As a job it holds
+    /// up no lock of the streaming thread, and ends with `drain-timeout` as others do.
+    pub fn last_job(&self) -> Option<Job> {
+        let is_needed = self.labels.as_ref().is_some_and(Labels::is_finished_late);
+        is_needed.then(|| Job {
+            captures: Vec::new(),
+            ticket: Arc::new(Ticket::new([])),
+        })
+    }
+
     /// `max-captures` is reached and EOS wanted: it follows the last commit.
-    pub fn end_after_last(&self, left: impl FnOnce() -> usize) {
+    pub fn end_after_last(&self, submit: impl FnOnce(Job), left: impl FnOnce() -> usize) {
+        if !self.last_submitted.swap(true, Ordering::AcqRel) {
+            self.last_job().into_iter().for_each(submit);
+        }
         self.last_taken.store(true, Ordering::SeqCst);
         // Asked afterwards: a commit before this did not know, one after it will.
         self.post_eos_if_done(left());
@@ -309,8 +325,7 @@ impl Delivery {
         }
     }
 
-    /// Nothing is on its way any more: what is written in parts becomes whole.
-    pub fn finish(&self) {
+    fn finish(&self) {
         if let Some(Err(error)) = self.labels.as_ref().map(Labels::finish) {
             self.report((&error).into());
         }
@@ -321,7 +336,6 @@ impl Delivery {
             && self.last_taken.load(Ordering::SeqCst)
             && !self.eos_posted.swap(true, Ordering::AcqRel)
         {
-            self.finish();
             self.outlet.saved_summary();
             self.outlet.eos();
         }
@@ -622,6 +636,9 @@ impl Process for Delivery {
     }
 
     fn commit(&self, job: Job, done: Option<Self::Done>) {
+        if job.captures.is_empty() {
+            self.finish();
+        }
         let mut done = done.into_iter().flatten();
         for capture in &job.captures {
             if job.ticket.is_settled() {

@@ -286,6 +286,11 @@ impl Labels {
         })
     }
 
+    /// Something of what is appended is to be seen after [`Labels::finish`] only.
+    pub fn is_finished_late(&self) -> bool {
+        matches!(self.writer, Writer::Coco(_))
+    }
+
     /// Makes what was appended visible.
     pub fn finish(&self) -> Result<(), DeliverError> {
         match &self.writer {
