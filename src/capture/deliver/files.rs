@@ -16,7 +16,7 @@ use tempfile::{NamedTempFile, TempPath};
 use crate::capture::enums::OnExists;
 use crate::capture::name::{NameFacts, Template, with_suffix};
 
-use super::DeliverError;
+use super::{DeliverError, failed, folder_of, is_there, make_folder};
 
 /// File times come in steps; one as long as this is not waited for.
 const LONGEST_STEP: Duration = Duration::from_millis(50);
@@ -41,10 +41,10 @@ pub struct Staged {
 impl Staged {
     /// Writes a file under a hidden name into the folder that it is for.
     pub fn write(path: PathBuf, bytes: &[u8]) -> Result<Self, DeliverError> {
-        let folder = path.parent().unwrap_or(Path::new(""));
+        let folder = folder_of(&path);
         let mut file = match hidden_file(folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::create_dir_all(folder).map_err(failed(folder))?;
+                make_folder(folder)?;
                 hidden_file(folder)
             }
             other => other,
@@ -95,10 +95,8 @@ pub fn replace(
     path: &Path,
     write: impl FnOnce(&mut NamedTempFile) -> io::Result<()>,
 ) -> Result<(), DeliverError> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    if !folder.as_os_str().is_empty() {
-        fs::create_dir_all(folder).map_err(failed(folder))?;
-    }
+    let folder = folder_of(path);
+    make_folder(folder)?;
     let mut file = hidden_file(folder).map_err(failed(path))?;
     write(&mut file).map_err(failed(path))?;
     file.persist(path)
@@ -111,13 +109,6 @@ pub struct Published {
     pub path: PathBuf,
     /// The name was taken, so this one has a suffix.
     pub renamed: bool,
-}
-
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> DeliverError {
-    move |error| DeliverError::Write {
-        path: path.to_owned(),
-        error,
-    }
 }
 
 fn hidden_file(folder: &Path) -> io::Result<NamedTempFile> {
@@ -169,9 +160,7 @@ impl Files {
     /// Makes the folder and tries to write there, so that a wrong one is known at the start.
     pub fn open(template: Template, on_exists: OnExists) -> Result<Self, DeliverError> {
         let folder = template.folder();
-        if !folder.as_os_str().is_empty() {
-            fs::create_dir_all(&folder).map_err(failed(&folder))?;
-        }
+        make_folder(&folder)?;
         let mut probe = hidden_file(&folder).map_err(failed(&folder))?;
         let asks_for_age = matches!(on_exists, OnExists::Overwrite | OnExists::Fail);
         let started = if asks_for_age {
@@ -296,10 +285,6 @@ impl Files {
             .and_then(|meta| meta.modified())
             .is_ok_and(|modified| modified <= self.started)
     }
-}
-
-fn is_there(path: impl AsRef<Path>) -> bool {
-    fs::symlink_metadata(path).is_ok()
 }
 
 fn publish_beside(

@@ -10,8 +10,9 @@ pub mod lines;
 pub mod log;
 pub mod message;
 
+use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::codec::CodecError;
 use crate::fault::Fault;
@@ -33,6 +34,32 @@ pub enum DeliverError {
     },
     #[error("encoding frame {frame} of stream {stream} went wrong; please report this")]
     Panic { stream: u32, frame: u64 },
+}
+
+/// For `map_err`, where a file or folder cannot be written.
+fn failed(path: &Path) -> impl Fn(io::Error) -> DeliverError {
+    move |error| DeliverError::Write {
+        path: path.to_owned(),
+        error,
+    }
+}
+
+/// Anything of this name, also a link that leads nowhere.
+fn is_there(path: impl AsRef<Path>) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Makes a folder and those above it; empty is the current one.
+fn make_folder(folder: &Path) -> Result<(), DeliverError> {
+    match folder.as_os_str().is_empty() {
+        true => Ok(()),
+        false => fs::create_dir_all(folder).map_err(failed(folder)),
+    }
+}
+
+/// The folder that a file is in; empty is the current one.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
 impl From<&DeliverError> for Fault {

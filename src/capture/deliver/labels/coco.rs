@@ -20,9 +20,9 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::capture::deliver::DeliverError;
 use crate::capture::deliver::files::replace;
 use crate::capture::deliver::lines::LineFile;
+use crate::capture::deliver::{DeliverError, failed, folder_of, is_there, make_folder};
 use crate::capture::enums::OnExists;
 use crate::capture::name::with_suffix;
 
@@ -162,13 +162,6 @@ pub struct Coco {
     took: Duration,
 }
 
-fn failed(path: &Path) -> impl Fn(io::Error) -> DeliverError {
-    move |error| DeliverError::Write {
-        path: path.to_owned(),
-        error,
-    }
-}
-
 /// Hidden, beside the file.
 fn journal_of(path: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
@@ -178,9 +171,7 @@ fn journal_of(path: &Path) -> PathBuf {
 }
 
 fn claim(journal: &Path, path: &Path) -> Result<File, DeliverError> {
-    if let Some(folder) = journal.parent().filter(|f| !f.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(failed(folder))?;
-    }
+    make_folder(folder_of(journal))?;
     let lock = File::options()
         .append(true)
         .create(true)
@@ -210,7 +201,7 @@ impl Coco {
                 coco.publish()?;
                 coco.begin_anew()?;
             }
-            let there = fs::symlink_metadata(&target).is_ok();
+            let there = is_there(&target);
             match on_exists {
                 _ if !there => (),
                 OnExists::Overwrite => (),

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use crate::capture::deliver::DeliverError;
 use crate::capture::deliver::lines::LineFile;
+use crate::capture::deliver::{DeliverError, failed, make_folder};
 use crate::capture::enums::OnExists;
 use crate::capture::name::{Template, with_suffix};
 
@@ -27,13 +27,7 @@ pub struct Mot {
 
 impl Mot {
     pub fn open(template: Template, on_exists: OnExists) -> Result<Self, DeliverError> {
-        let folder = template.folder();
-        if !folder.as_os_str().is_empty() {
-            std::fs::create_dir_all(&folder).map_err(|error| DeliverError::Write {
-                path: folder.clone(),
-                error,
-            })?;
-        }
+        make_folder(&template.folder())?;
         Ok(Self {
             template,
             on_exists,
@@ -96,17 +90,13 @@ fn open(path: PathBuf, on_exists: OnExists) -> Result<LineFile, DeliverError> {
     let mut name = path.clone();
     for suffix in 2.. {
         let (mut file, _) = LineFile::open(&name)?;
-        let failed = |error| DeliverError::Write {
-            path: path.clone(),
-            error,
-        };
-        if file.is_empty().map_err(failed)? {
+        if file.is_empty().map_err(failed(&name))? {
             return Ok(file);
         }
         match on_exists {
             OnExists::Continue => return Ok(file),
             OnExists::Overwrite => {
-                file.clear().map_err(failed)?;
+                file.clear().map_err(failed(&name))?;
                 return Ok(file);
             }
             OnExists::Fail => return Err(DeliverError::Exists { path }),
