@@ -229,14 +229,19 @@ impl Delivery {
             None => None,
             Some(rules) => {
                 let (labels, repaired) = Labels::open(rules)?;
-                if let Some(path) = repaired {
-                    outlet.warn(&Fault::resource(
-                        gst::ResourceError::Write,
-                        format!(
-                            "{} was completed from its journal: an earlier run was killed",
-                            path.display()
-                        ),
-                    ));
+                if let Some(repaired) = repaired {
+                    let mut text = format!(
+                        "{} was completed from its journal: an earlier run was killed",
+                        repaired.path.display()
+                    );
+                    if repaired.bad_lines > 0 {
+                        let more = format!(
+                            "; {} lines of it could not be read and are left out",
+                            repaired.bad_lines
+                        );
+                        text.push_str(&more);
+                    }
+                    outlet.warn(&Fault::resource(gst::ResourceError::Write, text));
                 }
                 if pictures.is_none() {
                     first = labels.first_number()?;
@@ -481,6 +486,9 @@ impl Delivery {
     fn count_left_out(&self, outcome: &Outcome) {
         let left_out = &self.stats.labels_left_out;
         left_out.fetch_add(outcome.left_out, Ordering::Relaxed);
+        if let Some(warning) = &outcome.warning {
+            self.outlet.warn_often(&warning.into());
+        }
         if outcome.without_class && !self.left_out_said.swap(true, Ordering::AcqRel) {
             let text = "objects without a class id have no YOLO labels: they are left out and \
                         counted in stats as labels-left-out";

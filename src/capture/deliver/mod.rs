@@ -26,6 +26,15 @@ pub enum DeliverError {
     Exists { path: PathBuf },
     #[error("property \"labels-location\": {path} {reason}")]
     Labels { path: PathBuf, reason: String },
+    #[error(
+        "cannot read {journal}, which holds what a killed run had not put into {path} yet: \
+         {error}; repair it, or move it away to go on without"
+    )]
+    Journal {
+        journal: PathBuf,
+        path: PathBuf,
+        error: io::Error,
+    },
     #[error("cannot encode frame {frame} of stream {stream}: {error}")]
     Encode {
         stream: u32,
@@ -78,6 +87,7 @@ impl From<&DeliverError> for Fault {
                 Self::resource(gst::ResourceError::Write, error)
             }
             DeliverError::Labels { .. } => Self::resource(gst::ResourceError::Settings, error),
+            DeliverError::Journal { .. } => Self::resource(gst::ResourceError::Read, error),
             DeliverError::Encode { .. } => Self::stream(gst::StreamError::Encode, error),
             DeliverError::Panic { .. } => Self::library(gst::LibraryError::Failed, error),
         }

@@ -23,6 +23,7 @@ use crate::meta::Detection;
 use super::DeliverError;
 use super::files::{Companion, Staged};
 
+pub use coco::Repaired;
 pub use text::TextFormat;
 
 /// What label files are written, and where.
@@ -192,6 +193,8 @@ pub struct Outcome {
     pub left_out: u64,
     /// Some of them because the detector gave no class id.
     pub without_class: bool,
+    /// The capture has its labels, and something else went wrong.
+    pub warning: Option<DeliverError>,
 }
 
 /// Label files of one run.
@@ -215,7 +218,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Labels {
     /// Opens what is written to. Also returns the file of an earlier run that was repaired.
-    pub fn open(rules: &LabelRules) -> Result<(Self, Option<PathBuf>), DeliverError> {
+    pub fn open(rules: &LabelRules) -> Result<(Self, Option<Repaired>), DeliverError> {
         let mut repaired = None;
         let writer = match &rules.form {
             Form::Text(format, place) => {
@@ -223,7 +226,7 @@ impl Labels {
             }
             Form::Coco(path) => {
                 let (coco, folded) = coco::Coco::open(path, rules.on_exists)?;
-                repaired = folded.then(|| path.clone());
+                repaired = folded;
                 Writer::Coco(Mutex::new(coco))
             }
             Form::Mot(template) => Writer::Mot(Mutex::new(mot::Mot::open(
@@ -275,13 +278,17 @@ impl Labels {
         picture: Option<&Path>,
     ) -> Result<Outcome, DeliverError> {
         let objects = || Objects::of(labelled, self.of_frames);
-        let left_out = match &self.writer {
-            Writer::Text(_) => 0,
-            Writer::Coco(coco) => lock(coco).append(labelled, &objects(), picture)?,
-            Writer::Mot(mot) => lock(mot).append(labelled, &objects())?,
+        let (left_out, warning) = match &self.writer {
+            Writer::Text(_) => (0, None),
+            Writer::Coco(coco) => {
+                let added = lock(coco).append(labelled, &objects(), picture)?;
+                (added.left_out, added.warning)
+            }
+            Writer::Mot(mot) => (lock(mot).append(labelled, &objects())?, None),
         };
         Ok(Outcome {
             left_out,
+            warning,
             ..Outcome::default()
         })
     }
