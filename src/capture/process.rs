@@ -506,8 +506,32 @@ impl Delivery {
         }
     }
 
-    /// Names the pictures and their labels, and logs them.
+    /// Names the pictures and their labels, and logs them: all of it, or no file stays.
     fn publish(&self, capture: &Capture, output: Output) -> Result<Vec<Saved>, DeliverError> {
+        let bytes = output.pictures.iter().map(|p| p.staged.bytes).sum();
+        let mut named = Vec::new();
+        let published = self.publish_into(&mut named, capture, output);
+        match &published {
+            Err(_) => named.iter().for_each(Files::take_back),
+            Ok(saved) => {
+                let renamed = named.iter().filter(|file| file.renamed).count();
+                let stats = &self.stats;
+                let pictures = saved.len() as u64;
+                stats.pictures.fetch_add(pictures, Ordering::Relaxed);
+                stats.bytes.fetch_add(bytes, Ordering::Relaxed);
+                stats.renamed.fetch_add(renamed as u64, Ordering::Relaxed);
+            }
+        }
+        published
+    }
+
+    /// `named` are the files that got their names, also if others did not.
+    fn publish_into(
+        &self,
+        named: &mut Vec<Published>,
+        capture: &Capture,
+        output: Output,
+    ) -> Result<Vec<Saved>, DeliverError> {
         let facts = &capture.facts;
         let labelled = capture.labelled(output.shape);
         let (mut beside, mut apart) = (None, None);
@@ -517,14 +541,12 @@ impl Delivery {
             None => (),
         }
         let saved = match &self.pictures {
-            Some(pictures) => self.name(&pictures.files, output.pictures, beside)?,
+            Some(pictures) => self.name(named, &pictures.files, output.pictures, beside)?,
             None => Vec::new(),
         };
         if let Some(labels) = &self.labels {
-            if let Some(staged) = apart
-                && labels.publish(staged)?
-            {
-                self.stats.renamed.fetch_add(1, Ordering::Relaxed);
+            if let Some(staged) = apart {
+                named.extend(labels.publish(staged)?);
             }
             let of_frame = saved.iter().find(|s| s.subject == Subject::Frame);
             let file = of_frame.map(|picture| picture.path.as_path());
@@ -547,41 +569,25 @@ impl Delivery {
         Ok(saved)
     }
 
-    /// All of the pictures, or none.
     /// `labels` get the name of the first.
     fn name(
         &self,
+        named: &mut Vec<Published>,
         files: &Files,
         waiting: Vec<Waiting>,
         mut labels: Option<Companion>,
     ) -> Result<Vec<Saved>, DeliverError> {
-        let mut bytes = 0;
-        let mut published: Vec<(Published, Subject, bool)> = Vec::new();
+        let mut saved = Vec::new();
         for picture in waiting {
-            bytes += picture.staged.bytes;
-            match files.publish_with(picture.staged, labels.take()) {
-                Ok(file) => published.push((file, picture.subject, picture.is_copy)),
-                Err(error) => {
-                    for (file, ..) in &published {
-                        Files::take_back(file);
-                    }
-                    return Err(error);
-                }
-            }
+            let file = files.publish_with(picture.staged, labels.take())?;
+            saved.push(Saved {
+                subject: picture.subject,
+                is_copy: picture.is_copy,
+                path: file.path.clone(),
+            });
+            named.push(file);
         }
-        let renamed = published.iter().filter(|(file, ..)| file.renamed).count();
-        let stats = &self.stats;
-        stats
-            .pictures
-            .fetch_add(published.len() as u64, Ordering::Relaxed);
-        stats.bytes.fetch_add(bytes, Ordering::Relaxed);
-        stats.renamed.fetch_add(renamed as u64, Ordering::Relaxed);
-        let saved = published.into_iter().map(|(file, subject, is_copy)| Saved {
-            subject,
-            is_copy,
-            path: file.path,
-        });
-        Ok(saved.collect())
+        Ok(saved)
     }
 
     /// A capture failed: what that means is up to `on-error`.

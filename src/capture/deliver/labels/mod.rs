@@ -21,7 +21,7 @@ use crate::capture::process::Facts;
 use crate::meta::Detection;
 
 use super::DeliverError;
-use super::files::{Companion, Staged};
+use super::files::{Companion, Published, Staged};
 
 pub use coco::Repaired;
 pub use text::TextFormat;
@@ -263,11 +263,11 @@ impl Labels {
         }
     }
 
-    /// Names a label file that has a name of its own. Returns whether it got a suffix.
-    pub fn publish(&self, staged: Staged) -> Result<bool, DeliverError> {
+    /// Names a label file that has a name of its own.
+    pub fn publish(&self, staged: Staged) -> Result<Option<Published>, DeliverError> {
         match &self.writer {
             Writer::Text(files) => files.publish(staged),
-            _ => Ok(false),
+            _ => Ok(None),
         }
     }
 

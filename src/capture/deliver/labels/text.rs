@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::capture::deliver::DeliverError;
-use crate::capture::deliver::files::{Files, Staged, companion_path, replace};
+use crate::capture::deliver::files::{Files, Published, Staged, companion_path, replace};
 use crate::capture::enums::OnExists;
 
 use super::{
@@ -127,10 +127,10 @@ impl TextFiles {
         Ok(outcome)
     }
 
-    pub fn publish(&self, staged: Staged) -> Result<bool, DeliverError> {
+    pub fn publish(&self, staged: Staged) -> Result<Option<Published>, DeliverError> {
         match &self.place {
-            Placing::Named(files) => Ok(files.publish(staged)?.renamed),
-            Placing::Beside { .. } => Ok(false),
+            Placing::Named(files) => files.publish(staged).map(Some),
+            Placing::Beside { .. } => Ok(None),
         }
     }
 }
