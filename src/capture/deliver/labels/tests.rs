@@ -385,7 +385,10 @@ fn coco_keeps_a_journal_that_it_cannot_read() {
     }
     let lines = fs::read_to_string(&journal).unwrap();
     let mut bad = Vec::new();
-    for (line, rubbish) in lines.lines().zip([&b"\0\0\xff"[..], b"{}", b"{\"images\": [{}]}"]) {
+    for (line, rubbish) in lines
+        .lines()
+        .zip([&b"\0\0\xff"[..], b"{}", b"{\"images\": [{}]}"])
+    {
         bad.extend_from_slice(rubbish);
         bad.push(b'\n');
         bad.extend_from_slice(line.as_bytes());
@@ -444,4 +447,56 @@ fn coco_categories_have_a_bound() {
     assert_eq!((warnings, left_out), (1, 99_000 - 65_536));
     labels.finish().unwrap();
     assert_eq!(count(&json(&path), "categories"), 65_536);
+}
+
+#[test]
+fn mot_has_few_files_open_and_loses_nothing() {
+    let place = Place::new();
+    fs::write(place.path("0.txt"), "1,1,1,1,1,1,1,-1,-1,-1\n").unwrap();
+    let form = Form::Mot(place.template("{stream}.txt"));
+    let labels = place.open(form, OnExists::Suffix).unwrap();
+    for frame in 0..2 {
+        for stream in 0..150 {
+            let facts = facts(stream, frame, two());
+            labels.append(&labelled(&facts), None).unwrap();
+        }
+    }
+    let folder = place.folder.path();
+    let links = fs::read_dir("/proc/self/fd").unwrap();
+    let open = links
+        .filter_map(|link| fs::read_link(link.ok()?.path()).ok())
+        .filter(|path| path.starts_with(folder));
+    assert_eq!(open.count(), 64);
+    assert_eq!(place.names().len(), 151);
+    for name in ["0-2.txt", "1.txt", "149.txt"] {
+        let text = fs::read_to_string(place.path(name)).unwrap();
+        assert_eq!(text.lines().count(), 4, "{name}");
+    }
+}
+
+#[test]
+fn two_writers_of_yolo_classes_forget_nothing() {
+    let place = Place::new();
+    let open = || {
+        let template = place.template("{frame}.txt");
+        let form = Form::Text(TextFormat::Yolo, super::Place::Named(template));
+        place.open(form, OnExists::Overwrite).unwrap()
+    };
+    let stage = |labels: &Labels, label: &str, class| {
+        let facts = facts(0, 0, vec![object(label, Some(class), [0.0, 0.0, 1.0, 1.0])]);
+        labels.stage(&labelled(&facts), None).map(drop)
+    };
+    let classes = place.path("classes.txt");
+    let (a, b) = (open(), open());
+    stage(&a, "car", 0).unwrap();
+    stage(&b, "person", 1).unwrap();
+    stage(&b, "lorry", 0).unwrap();
+    assert_eq!(fs::read_to_string(&classes).unwrap(), "car\nperson\n");
+    // What could not be written is, the next time.
+    fs::remove_file(&classes).unwrap();
+    fs::create_dir(&classes).unwrap();
+    assert!(stage(&a, "dog", 2).is_err());
+    fs::remove_dir(&classes).unwrap();
+    stage(&a, "dog", 2).unwrap();
+    assert_eq!(fs::read_to_string(&classes).unwrap(), "car\nclass1\ndog\n");
 }
