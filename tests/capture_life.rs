@@ -743,6 +743,28 @@ fn a_full_disk_is_an_error_if_asked_for() {
     assert_eq!(rig.count("pictures"), 0);
 }
 
+#[test]
+fn labels_and_pictures_of_a_capture_that_is_not_logged_do_not_stay() {
+    for labels_location in ["", "l/{frame}.txt"] {
+        let folder = tempdir().unwrap();
+        let labels = match labels_location {
+            "" => String::new(),
+            name => at(&folder, name),
+        };
+        let rig = Rig::new(&[
+            ("location", &at(&folder, "%06d.raw")),
+            ("labels", "kitti"),
+            ("labels-location", &labels),
+            ("log-location", "/dev/full"),
+            ("interval", "1"),
+        ]);
+        rig.push(0).unwrap();
+        rig.end();
+        assert_eq!((rig.count("failed"), rig.count("pictures")), (1, 0));
+        assert!(files(folder.path()).is_empty());
+    }
+}
+
 /// A small file system, where that is allowed.
 struct SmallDisk(TempDir);
 
@@ -884,10 +906,15 @@ fn a_folder_that_cannot_be_written_to_is_known_at_the_start() {
         ("location", "/proc/none/%06d.jpg"),
         ("log-location", &format!("{file}/log")),
         ("log-location", folder.path().to_str().unwrap()),
+        ("labels-location", &format!("{file}/coco.json")),
     ] {
-        let (error, text) = refused(&[(name, value)]);
+        let mut properties = vec![(name, value)];
+        if name == "labels-location" {
+            properties.push(("labels", "coco"));
+        }
+        let (error, text) = refused(&properties);
         assert!(error.matches(gst::ResourceError::OpenWrite), "{text}");
-        assert!(text.contains(name), "{text}");
+        assert!(text.contains(&format!("\"{name}\"")), "{text}");
         let folder = value.split("/%").next().unwrap();
         assert!(text.contains(folder), "{text}");
     }

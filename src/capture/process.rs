@@ -19,11 +19,11 @@ use crate::frame::{Frame, View};
 use crate::meta::{Detection, FrameMeta};
 
 use super::config::{Config, Drawing};
-use super::deliver::DeliverError;
 use super::deliver::files::{Companion, Files, Published, Staged};
 use super::deliver::labels::{Labelled, Labels, Outcome, StagedLabels};
 use super::deliver::log::{Entry, Line, Log};
 use super::deliver::message::Outlet;
+use super::deliver::{DeliverError, OpenError};
 use super::enums::OnError;
 use super::name::NameFacts;
 use super::picture::region::CropRules;
@@ -193,13 +193,15 @@ impl Delivery {
         config: &Config,
         stats: Arc<Stats>,
         outlet: Outlet,
-    ) -> Result<(Self, u64), DeliverError> {
+    ) -> Result<(Self, u64), OpenError> {
         let mut first = 0;
         let pictures = match &config.pictures {
             None => None,
             Some(pictures) => {
-                let files = Files::open(pictures.template.clone(), pictures.on_exists)?;
-                first = files.first_number()?;
+                let failed = OpenError::of("location");
+                let files = Files::open(pictures.template.clone(), pictures.on_exists);
+                let files = files.map_err(&failed)?;
+                first = files.first_number().map_err(&failed)?;
                 Some(Pictures {
                     files,
                     encode: pictures.encode,
@@ -211,7 +213,7 @@ impl Delivery {
         let log = match &config.log {
             None => None,
             Some(path) => {
-                let (log, repaired) = Log::open(path)?;
+                let (log, repaired) = Log::open(path).map_err(OpenError::of("log-location"))?;
                 if repaired {
                     stats.log_repairs.fetch_add(1, Ordering::Relaxed);
                     outlet.warn(&Fault::resource(
@@ -228,7 +230,8 @@ impl Delivery {
         let labels = match &config.labels {
             None => None,
             Some(rules) => {
-                let (labels, repaired) = Labels::open(rules)?;
+                let failed = OpenError::of(rules.property());
+                let (labels, repaired) = Labels::open(rules).map_err(&failed)?;
                 if let Some(repaired) = repaired {
                     let mut text = format!(
                         "{} was completed from its journal: an earlier run was killed",
@@ -244,7 +247,7 @@ impl Delivery {
                     outlet.warn(&Fault::resource(gst::ResourceError::Write, text));
                 }
                 if pictures.is_none() {
-                    first = labels.first_number()?;
+                    first = labels.first_number().map_err(&failed)?;
                 }
                 Some(labels)
             }

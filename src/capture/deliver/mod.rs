@@ -45,6 +45,20 @@ pub enum DeliverError {
     Panic { stream: u32, frame: u64 },
 }
 
+/// What cannot be opened at the start, and the property that says where it is.
+#[derive(Debug)]
+pub struct OpenError {
+    pub property: &'static str,
+    pub error: DeliverError,
+}
+
+impl OpenError {
+    /// For `map_err`.
+    pub fn of(property: &'static str) -> impl Fn(DeliverError) -> Self {
+        move |error| Self { property, error }
+    }
+}
+
 /// For `map_err`, where a file or folder cannot be written.
 fn failed(path: &Path) -> impl Fn(io::Error) -> DeliverError {
     move |error| DeliverError::Write {

@@ -35,6 +35,16 @@ pub struct LabelRules {
     pub on_exists: OnExists,
 }
 
+impl LabelRules {
+    /// The one that says where they go.
+    pub fn property(&self) -> &'static str {
+        match &self.form {
+            Form::Text(_, Place::Beside { .. }) => "location",
+            _ => "labels-location",
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub enum Form {
     /// A file for each picture.
