@@ -318,10 +318,10 @@ impl Delivery {
 
     /// `max-captures` is reached and EOS wanted: it follows the last commit.
     pub fn end_after_last(&self, submit: impl FnOnce(Job), left: impl FnOnce() -> usize) {
-        if !self.last_submitted.swap(true, Ordering::AcqRel) {
-            if let Some(job) = self.last_job() {
-                submit(job);
-            }
+        if !self.last_submitted.swap(true, Ordering::AcqRel)
+            && let Some(job) = self.last_job()
+        {
+            submit(job);
         }
         self.last_taken.store(true, Ordering::SeqCst);
         // Asked afterwards: a commit before this did not know, one after it will.
