@@ -477,6 +477,43 @@ fn eos_comes_when_the_drain_timeout_is_over() {
     }
 }
 
+/// The COCO file is made anew from its journal, which does not answer: a FIFO that nobody writes.
+#[test]
+fn eos_and_stopping_do_not_wait_for_a_coco_file_that_is_stuck() {
+    for (eos_after_max, max) in [("false", "0"), ("true", "1")] {
+        let folder = tempdir().unwrap();
+        let rig = Rig::new(&[
+            ("labels", "coco"),
+            ("labels-location", &at(&folder, "coco.json")),
+            ("interval", "1"),
+            ("workers", "1"),
+            ("drain-timeout", "300000000"),
+            ("eos-after-max", eos_after_max),
+            ("max-captures", max),
+        ]);
+        let journal = folder.path().join(".coco.json.part");
+        std::fs::remove_file(&journal).unwrap();
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        let fifo = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &journal, fifo, mode, 0).unwrap();
+        rig.push(0).unwrap();
+        until("it is decided", || rig.count("selected") == 1);
+        let (pad, element) = (rig.pad.clone(), rig.element.clone());
+        let (done, is_done) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            pad.push_event(gst::event::Eos::new());
+            element.set_state(gst::State::Null).unwrap();
+            let _ = done.send(());
+        });
+        let ended = is_done.recv_timeout(Duration::from_secs(10));
+        // Lets go of the stuck thread.
+        drop(std::fs::OpenOptions::new().write(true).open(&journal));
+        assert!(ended.is_ok(), "hangs");
+        assert_eq!(lost(&rig.messages()), 1);
+        assert_eq!(rig.count("dropped-timeout"), 1);
+    }
+}
+
 #[test]
 fn stopping_in_front_of_a_stalled_disk_takes_as_long_as_it_may() {
     let folder = tempdir().unwrap();
@@ -689,7 +726,8 @@ fn a_full_disk_is_an_error_if_asked_for() {
         "{messages:?}"
     );
     rig.stop();
-    assert_eq!(numbers_in(&folder.path().join("fail")), [0]);
+    // A capture without its log line has no picture either.
+    assert!(files(&folder.path().join("fail")).is_empty());
 
     let rig = run("continue");
     rig.push_all(1..5);
@@ -701,7 +739,30 @@ fn a_full_disk_is_an_error_if_asked_for() {
         warnings[0].0.matches(gst::ResourceError::NoSpaceLeft),
         "{warnings:?}"
     );
-    assert_eq!(numbers_in(&folder.path().join("continue")), [0, 1, 2, 3, 4]);
+    assert!(files(&folder.path().join("continue")).is_empty());
+    assert_eq!(rig.count("pictures"), 0);
+}
+
+#[test]
+fn labels_and_pictures_of_a_capture_that_is_not_logged_do_not_stay() {
+    for labels_location in ["", "l/{frame}.txt"] {
+        let folder = tempdir().unwrap();
+        let labels = match labels_location {
+            "" => String::new(),
+            name => at(&folder, name),
+        };
+        let rig = Rig::new(&[
+            ("location", &at(&folder, "%06d.raw")),
+            ("labels", "kitti"),
+            ("labels-location", &labels),
+            ("log-location", "/dev/full"),
+            ("interval", "1"),
+        ]);
+        rig.push(0).unwrap();
+        rig.end();
+        assert_eq!((rig.count("failed"), rig.count("pictures")), (1, 0));
+        assert!(files(folder.path()).is_empty());
+    }
 }
 
 /// A small file system, where that is allowed.
@@ -845,10 +906,15 @@ fn a_folder_that_cannot_be_written_to_is_known_at_the_start() {
         ("location", "/proc/none/%06d.jpg"),
         ("log-location", &format!("{file}/log")),
         ("log-location", folder.path().to_str().unwrap()),
+        ("labels-location", &format!("{file}/coco.json")),
     ] {
-        let (error, text) = refused(&[(name, value)]);
+        let mut properties = vec![(name, value)];
+        if name == "labels-location" {
+            properties.push(("labels", "coco"));
+        }
+        let (error, text) = refused(&properties);
         assert!(error.matches(gst::ResourceError::OpenWrite), "{text}");
-        assert!(text.contains(name), "{text}");
+        assert!(text.contains(&format!("\"{name}\"")), "{text}");
         let folder = value.split("/%").next().unwrap();
         assert!(text.contains(folder), "{text}");
     }

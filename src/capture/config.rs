@@ -6,7 +6,7 @@
 
 mod rules;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use crate::codec;
@@ -212,7 +212,7 @@ impl TryFrom<&Settings> for Config {
         };
         if let (Some(pictures), Some(log)) = (&pictures, log)
             && !pictures.template.varies()
-            && Path::new(location.unwrap_or_default()) == Path::new(log)
+            && is_same(location.unwrap_or_default(), log)
         {
             return bad("log-location", "is the same file as location");
         }
@@ -239,6 +239,17 @@ impl TryFrom<&Settings> for Config {
             unique_id: set.unique_id,
         })
     }
+}
+
+/// However the current folder is written into it.
+fn is_same(path: &str, other: &str) -> bool {
+    let plain = |path| {
+        let parts = Path::new(path).components();
+        parts
+            .filter(|part| *part != Component::CurDir)
+            .collect::<PathBuf>()
+    };
+    plain(path) == plain(other)
 }
 
 const NO_LOCATION: &str = "is for pictures, and there are none without location";
@@ -376,7 +387,7 @@ fn labels(
              objects alone: unset one, or take labels=mot, which needs no pictures",
         );
     }
-    let clash = |other: &str| Path::new(other) == Path::new(given.unwrap_or_default());
+    let clash = |other: &str| is_same(other, given.unwrap_or_default());
     for (property, other) in [("location", location), ("log-location", log)] {
         if given.is_some() && other.is_some_and(clash) {
             return bad(PROPERTY, format!("is the same as {property}"));
@@ -425,7 +436,18 @@ fn labels(
             let (folder, has_suffix) = (template.folder(), suffix.is_some());
             Form::Text(format, Place::Beside { folder, has_suffix })
         }
-        (Labels::Coco, _, Some(given)) => Form::Coco(PathBuf::from(given)),
+        (Labels::Coco, _, Some(given)) => match template(given)?.literal() {
+            Some(path) => Form::Coco(path.into()),
+            None => {
+                return bad(
+                    PROPERTY,
+                    format!(
+                        "\"{given}\": labels=coco writes one file, so nothing can be filled in \
+                         its name"
+                    ),
+                );
+            }
+        },
         (Labels::Coco, _, None) => {
             return bad(
                 PROPERTY,
@@ -554,7 +576,7 @@ mod tests {
     #[test]
     fn labels_that_cannot_be_written_name_the_property() {
         type Change = fn(&mut Settings);
-        let cases: [(&str, Labels, Change); 13] = [
+        let cases: [(&str, Labels, Change); 17] = [
             ("labels-location", Labels::None, |s| {
                 s.labels_location = Some("l".into());
             }),
@@ -573,6 +595,19 @@ mod tests {
             ("labels-location", Labels::Coco, |s| {
                 s.labels_location = Some("log".into());
                 s.log_location = Some("log".into());
+            }),
+            ("labels-location", Labels::Coco, |s| {
+                s.labels_location = Some("./out//log".into());
+                s.log_location = Some("out/./log".into());
+            }),
+            ("labels-location", Labels::Coco, |s| {
+                s.labels_location = Some("co/{stream}.json".into());
+            }),
+            ("labels-location", Labels::Coco, |s| {
+                s.labels_location = Some("co/%06d.json".into());
+            }),
+            ("labels-location", Labels::Coco, |s| {
+                s.labels_location = Some("co/%6d.json".into());
             }),
             ("labels-location", Labels::KittiTao, |s| {
                 s.labels_location = s.location.clone();

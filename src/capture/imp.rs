@@ -81,6 +81,7 @@ impl DsFrameCapture {
         };
         self.gate.set_flushing(false);
         self.submit_held(&run, run.end_streams(None));
+        self.submit_last(&run);
         let timeout = run.config.drain_timeout;
         let done = run
             .gate
@@ -90,9 +91,6 @@ impl DsFrameCapture {
         }
         run.worker.process().outlet.saved_summary();
         let stuck = run.worker.stop();
-        if stuck == 0 {
-            run.worker.process().finish();
-        }
         if stuck > 0 {
             gst::warning!(
                 CAT,
@@ -188,10 +186,20 @@ impl DsFrameCapture {
         self.say(run, &rendered.news);
     }
 
+    /// What is written in parts becomes whole after what was submitted so far.
+    fn submit_last(&self, run: &Run) {
+        if let Some(job) = run.worker.process().last_job() {
+            run.worker.submit_last(job);
+        }
+    }
+
     /// `max-captures` is reached, and nothing that belongs to them is still to come.
     fn end_after_max(&self, run: &Run) {
         if run.config.eos_after_max {
-            run.worker.process().end_after_last(|| run.worker.left());
+            let submit = |job| run.worker.submit_last(job);
+            run.worker
+                .process()
+                .end_after_last(submit, || run.worker.left());
         }
     }
 
@@ -548,6 +556,7 @@ impl WaitEvent for DsFrameCapture {
             return Ok(gst::FlowSuccess::Ok);
         };
         self.submit_held(&run, run.end_streams(None));
+        self.submit_last(&run);
         let deadline = Instant::now() + run.config.drain_timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -563,7 +572,6 @@ impl WaitEvent for DsFrameCapture {
         }
         // Paused meanwhile, perhaps: EOS is for PLAYING.
         parent_wait_event(self, event)?;
-        run.worker.process().finish();
         run.worker.process().outlet.saved_summary();
         if run.worker.process().has_failed() {
             return Err(gst::FlowError::Error);

@@ -234,6 +234,14 @@ impl Template {
         })
     }
 
+    /// The name, if nothing is filled in.
+    pub fn literal(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// There is a `%d`.
     pub fn has_number(&self) -> bool {
         self.parts.iter().any(|p| matches!(p, Part::Number { .. }))

@@ -19,11 +19,11 @@ use crate::frame::{Frame, View};
 use crate::meta::{Detection, FrameMeta};
 
 use super::config::{Config, Drawing};
-use super::deliver::DeliverError;
 use super::deliver::files::{Companion, Files, Published, Staged};
 use super::deliver::labels::{Labelled, Labels, Outcome, StagedLabels};
 use super::deliver::log::{Entry, Line, Log};
 use super::deliver::message::Outlet;
+use super::deliver::{DeliverError, OpenError};
 use super::enums::OnError;
 use super::name::NameFacts;
 use super::picture::region::CropRules;
@@ -122,7 +122,8 @@ impl Capture {
 /// Captures that are delivered or dropped together: one, with its pre-roll before it.
 #[derive(Debug)]
 pub struct Job {
-    /// Of one stream, in the order of their delivery. At least one.
+    /// Of one stream, in the order of their delivery. None: what was delivered before is to become
+    /// whole.
     pub captures: Vec<Capture>,
     pub ticket: Arc<Ticket>,
 }
@@ -179,6 +180,7 @@ pub struct Delivery {
     stats: Arc<Stats>,
     /// No further capture will come, and then EOS is to be posted.
     last_taken: AtomicBool,
+    last_submitted: AtomicBool,
     eos_posted: AtomicBool,
     failed: AtomicBool,
     fallback_said: AtomicBool,
@@ -191,13 +193,15 @@ impl Delivery {
         config: &Config,
         stats: Arc<Stats>,
         outlet: Outlet,
-    ) -> Result<(Self, u64), DeliverError> {
+    ) -> Result<(Self, u64), OpenError> {
         let mut first = 0;
         let pictures = match &config.pictures {
             None => None,
             Some(pictures) => {
-                let files = Files::open(pictures.template.clone(), pictures.on_exists)?;
-                first = files.first_number()?;
+                let failed = OpenError::of("location");
+                let files = Files::open(pictures.template.clone(), pictures.on_exists);
+                let files = files.map_err(&failed)?;
+                first = files.first_number().map_err(&failed)?;
                 Some(Pictures {
                     files,
                     encode: pictures.encode,
@@ -209,7 +213,7 @@ impl Delivery {
         let log = match &config.log {
             None => None,
             Some(path) => {
-                let (log, repaired) = Log::open(path)?;
+                let (log, repaired) = Log::open(path).map_err(OpenError::of("log-location"))?;
                 if repaired {
                     stats.log_repairs.fetch_add(1, Ordering::Relaxed);
                     outlet.warn(&Fault::resource(
@@ -226,18 +230,24 @@ impl Delivery {
         let labels = match &config.labels {
             None => None,
             Some(rules) => {
-                let (labels, repaired) = Labels::open(rules)?;
-                if let Some(path) = repaired {
-                    outlet.warn(&Fault::resource(
-                        gst::ResourceError::Write,
-                        format!(
-                            "{} was completed from its journal: an earlier run was killed",
-                            path.display()
-                        ),
-                    ));
+                let failed = OpenError::of(rules.property());
+                let (labels, repaired) = Labels::open(rules).map_err(&failed)?;
+                if let Some(repaired) = repaired {
+                    let mut text = format!(
+                        "{} was completed from its journal: an earlier run was killed",
+                        repaired.path.display()
+                    );
+                    if repaired.bad_lines > 0 {
+                        let more = format!(
+                            "; {} lines of it could not be read and are left out",
+                            repaired.bad_lines
+                        );
+                        text.push_str(&more);
+                    }
+                    outlet.warn(&Fault::resource(gst::ResourceError::Write, text));
                 }
                 if pictures.is_none() {
-                    first = labels.first_number()?;
+                    first = labels.first_number().map_err(&failed)?;
                 }
                 Some(labels)
             }
@@ -272,6 +282,7 @@ impl Delivery {
             outlet,
             stats,
             last_taken: AtomicBool::new(false),
+            last_submitted: AtomicBool::new(false),
             eos_posted: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             fallback_said: AtomicBool::new(false),
@@ -295,8 +306,23 @@ impl Delivery {
         self.failed.load(Ordering::Acquire)
     }
 
+    /// A job by which what is written in parts becomes whole, where something is. As a job it holds
+    /// up no lock of the streaming thread, and ends with `drain-timeout` as others do.
+    pub fn last_job(&self) -> Option<Job> {
+        let is_needed = self.labels.as_ref().is_some_and(Labels::is_finished_late);
+        is_needed.then(|| Job {
+            captures: Vec::new(),
+            ticket: Arc::new(Ticket::new([])),
+        })
+    }
+
     /// `max-captures` is reached and EOS wanted: it follows the last commit.
-    pub fn end_after_last(&self, left: impl FnOnce() -> usize) {
+    pub fn end_after_last(&self, submit: impl FnOnce(Job), left: impl FnOnce() -> usize) {
+        if !self.last_submitted.swap(true, Ordering::AcqRel)
+            && let Some(job) = self.last_job()
+        {
+            submit(job);
+        }
         self.last_taken.store(true, Ordering::SeqCst);
         // Asked afterwards: a commit before this did not know, one after it will.
         self.post_eos_if_done(left());
@@ -309,8 +335,7 @@ impl Delivery {
         }
     }
 
-    /// Nothing is on its way any more: what is written in parts becomes whole.
-    pub fn finish(&self) {
+    fn finish(&self) {
         if let Some(Err(error)) = self.labels.as_ref().map(Labels::finish) {
             self.report((&error).into());
         }
@@ -321,7 +346,6 @@ impl Delivery {
             && self.last_taken.load(Ordering::SeqCst)
             && !self.eos_posted.swap(true, Ordering::AcqRel)
         {
-            self.finish();
             self.outlet.saved_summary();
             self.outlet.eos();
         }
@@ -465,6 +489,9 @@ impl Delivery {
     fn count_left_out(&self, outcome: &Outcome) {
         let left_out = &self.stats.labels_left_out;
         left_out.fetch_add(outcome.left_out, Ordering::Relaxed);
+        if let Some(warning) = &outcome.warning {
+            self.outlet.warn_often(&warning.into());
+        }
         if outcome.without_class && !self.left_out_said.swap(true, Ordering::AcqRel) {
             let text = "objects without a class id have no YOLO labels: they are left out and \
                         counted in stats as labels-left-out";
@@ -482,8 +509,32 @@ impl Delivery {
         }
     }
 
-    /// Names the pictures and their labels, and logs them.
+    /// Names the pictures and their labels, and logs them: all of it, or no file stays.
     fn publish(&self, capture: &Capture, output: Output) -> Result<Vec<Saved>, DeliverError> {
+        let bytes = output.pictures.iter().map(|p| p.staged.bytes).sum();
+        let mut named = Vec::new();
+        let published = self.publish_into(&mut named, capture, output);
+        match &published {
+            Err(_) => named.iter().for_each(Files::take_back),
+            Ok(saved) => {
+                let renamed = named.iter().filter(|file| file.renamed).count();
+                let stats = &self.stats;
+                let pictures = saved.len() as u64;
+                stats.pictures.fetch_add(pictures, Ordering::Relaxed);
+                stats.bytes.fetch_add(bytes, Ordering::Relaxed);
+                stats.renamed.fetch_add(renamed as u64, Ordering::Relaxed);
+            }
+        }
+        published
+    }
+
+    /// `named` are the files that got their names, also if others did not.
+    fn publish_into(
+        &self,
+        named: &mut Vec<Published>,
+        capture: &Capture,
+        output: Output,
+    ) -> Result<Vec<Saved>, DeliverError> {
         let facts = &capture.facts;
         let labelled = capture.labelled(output.shape);
         let (mut beside, mut apart) = (None, None);
@@ -493,14 +544,12 @@ impl Delivery {
             None => (),
         }
         let saved = match &self.pictures {
-            Some(pictures) => self.name(&pictures.files, output.pictures, beside)?,
+            Some(pictures) => self.name(named, &pictures.files, output.pictures, beside)?,
             None => Vec::new(),
         };
         if let Some(labels) = &self.labels {
-            if let Some(staged) = apart
-                && labels.publish(staged)?
-            {
-                self.stats.renamed.fetch_add(1, Ordering::Relaxed);
+            if let Some(staged) = apart {
+                named.extend(labels.publish(staged)?);
             }
             let of_frame = saved.iter().find(|s| s.subject == Subject::Frame);
             let file = of_frame.map(|picture| picture.path.as_path());
@@ -523,41 +572,25 @@ impl Delivery {
         Ok(saved)
     }
 
-    /// All of the pictures, or none.
     /// `labels` get the name of the first.
     fn name(
         &self,
+        named: &mut Vec<Published>,
         files: &Files,
         waiting: Vec<Waiting>,
         mut labels: Option<Companion>,
     ) -> Result<Vec<Saved>, DeliverError> {
-        let mut bytes = 0;
-        let mut published: Vec<(Published, Subject, bool)> = Vec::new();
+        let mut saved = Vec::new();
         for picture in waiting {
-            bytes += picture.staged.bytes;
-            match files.publish_with(picture.staged, labels.take()) {
-                Ok(file) => published.push((file, picture.subject, picture.is_copy)),
-                Err(error) => {
-                    for (file, ..) in &published {
-                        Files::take_back(file);
-                    }
-                    return Err(error);
-                }
-            }
+            let file = files.publish_with(picture.staged, labels.take())?;
+            saved.push(Saved {
+                subject: picture.subject,
+                is_copy: picture.is_copy,
+                path: file.path.clone(),
+            });
+            named.push(file);
         }
-        let renamed = published.iter().filter(|(file, ..)| file.renamed).count();
-        let stats = &self.stats;
-        stats
-            .pictures
-            .fetch_add(published.len() as u64, Ordering::Relaxed);
-        stats.bytes.fetch_add(bytes, Ordering::Relaxed);
-        stats.renamed.fetch_add(renamed as u64, Ordering::Relaxed);
-        let saved = published.into_iter().map(|(file, subject, is_copy)| Saved {
-            subject,
-            is_copy,
-            path: file.path,
-        });
-        Ok(saved.collect())
+        Ok(saved)
     }
 
     /// A capture failed: what that means is up to `on-error`.
@@ -622,6 +655,9 @@ impl Process for Delivery {
     }
 
     fn commit(&self, job: Job, done: Option<Self::Done>) {
+        if job.captures.is_empty() {
+            self.finish();
+        }
         let mut done = done.into_iter().flatten();
         for capture in &job.captures {
             if job.ticket.is_settled() {

@@ -17,8 +17,8 @@ use crate::gate::Gate;
 use crate::mem::nvmm;
 
 use super::config::Config;
-use super::deliver::DeliverError;
 use super::deliver::message::Outlet;
+use super::deliver::{DeliverError, OpenError};
 use super::process::{Delivery, Job};
 use super::snapshot::SnapshotError;
 use super::stats::Stats;
@@ -109,8 +109,8 @@ impl Run {
         stats: Arc<Stats>,
         outlet: Outlet,
     ) -> Result<Self, Fault> {
-        let (delivery, first) = Delivery::open(&config, stats.clone(), outlet)
-            .map_err(|error: DeliverError| open_error(&error))?;
+        let (delivery, first) =
+            Delivery::open(&config, stats.clone(), outlet).map_err(|error| open_error(&error))?;
         let with_pixels = delivery.needs_pixels();
         let worker = Worker::spawn(
             // Names of threads end after 15 bytes.
@@ -182,11 +182,11 @@ impl Run {
 }
 
 /// A property that names something that cannot be opened.
-fn open_error(error: &DeliverError) -> Fault {
+fn open_error(OpenError { property, error }: &OpenError) -> Fault {
     match error {
         DeliverError::Write { .. } => {
             let text = format!(
-                "{error}; location and log-location must be in folders that can be written to"
+                "property \"{property}\": {error}; it must be in a folder that can be written to"
             );
             Fault::resource(gst::ResourceError::OpenWrite, text)
         }

@@ -52,6 +52,8 @@ struct State<P: Process> {
     committing: Option<Arc<Ticket>>,
     /// The one that is being committed was abandoned: it is not waited for.
     given_up: bool,
+    /// Jobs were abandoned, and nothing was committed since: the disk does not answer.
+    silent: bool,
     /// Results nobody wants any more. Letting go of one may touch the disk, so a thread does it.
     unwanted: Vec<P::Done>,
     next: u64,
@@ -147,6 +149,7 @@ impl<P: Process> Shared<P> {
                 let mut state = self.state();
                 state.committing = None;
                 state.given_up = false;
+                state.silent = false;
                 state.uncommitted()
             };
             self.gate.wake();
@@ -201,6 +204,7 @@ impl<P: Process> Worker<P> {
                     open: BTreeMap::new(),
                     committing: None,
                     given_up: false,
+                    silent: false,
                     unwanted: Vec::new(),
                     next: 0,
                     stopping: false,
@@ -255,6 +259,14 @@ impl<P: Process> Worker<P> {
         self.shared.work.notify_one();
     }
 
+    /// The same for a job that tidies up after all others. Not taken where jobs were given up and
+    /// no thread came back since: it would only be waited for once more.
+    pub fn submit_last(&self, job: P::Job) {
+        if !self.shared.state().silent {
+            self.submit_held(job);
+        }
+    }
+
     /// Takes the job if there is room, and gives it back if not. Never blocks.
     pub fn submit(&self, job: P::Job) -> Result<(), P::Job> {
         let ticket = self.shared.process.ticket(&job).clone();
@@ -302,6 +314,7 @@ impl<P: Process> Worker<P> {
                     }
                 }
             }
+            state.silent = true;
             (std::mem::take(&mut state.waiting), tickets)
         };
         let lost = tickets

@@ -16,7 +16,7 @@ use tempfile::{NamedTempFile, TempPath};
 use crate::capture::enums::OnExists;
 use crate::capture::name::{NameFacts, Template, with_suffix};
 
-use super::DeliverError;
+use super::{DeliverError, failed, folder_of, is_there, make_folder};
 
 /// File times come in steps; one as long as this is not waited for.
 const LONGEST_STEP: Duration = Duration::from_millis(50);
@@ -41,10 +41,10 @@ pub struct Staged {
 impl Staged {
     /// Writes a file under a hidden name into the folder that it is for.
     pub fn write(path: PathBuf, bytes: &[u8]) -> Result<Self, DeliverError> {
-        let folder = path.parent().unwrap_or(Path::new(""));
+        let folder = folder_of(&path);
         let mut file = match hidden_file(folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::create_dir_all(folder).map_err(failed(folder))?;
+                make_folder(folder)?;
                 hidden_file(folder)
             }
             other => other,
@@ -95,10 +95,8 @@ pub fn replace(
     path: &Path,
     write: impl FnOnce(&mut NamedTempFile) -> io::Result<()>,
 ) -> Result<(), DeliverError> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    if !folder.as_os_str().is_empty() {
-        fs::create_dir_all(folder).map_err(failed(folder))?;
-    }
+    let folder = folder_of(path);
+    make_folder(folder)?;
     let mut file = hidden_file(folder).map_err(failed(path))?;
     write(&mut file).map_err(failed(path))?;
     file.persist(path)
@@ -111,13 +109,10 @@ pub struct Published {
     pub path: PathBuf,
     /// The name was taken, so this one has a suffix.
     pub renamed: bool,
-}
-
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> DeliverError {
-    move |error| DeliverError::Write {
-        path: path.to_owned(),
-        error,
-    }
+    /// The file that shares its name.
+    companion: Option<PathBuf>,
+    /// A file of an earlier run had the name, and is gone.
+    replaced: bool,
 }
 
 fn hidden_file(folder: &Path) -> io::Result<NamedTempFile> {
@@ -169,9 +164,7 @@ impl Files {
     /// Makes the folder and tries to write there, so that a wrong one is known at the start.
     pub fn open(template: Template, on_exists: OnExists) -> Result<Self, DeliverError> {
         let folder = template.folder();
-        if !folder.as_os_str().is_empty() {
-            fs::create_dir_all(&folder).map_err(failed(&folder))?;
-        }
+        make_folder(&folder)?;
         let mut probe = hidden_file(&folder).map_err(failed(&folder))?;
         let asks_for_age = matches!(on_exists, OnExists::Overwrite | OnExists::Fail);
         let started = if asks_for_age {
@@ -248,10 +241,15 @@ impl Files {
             if !beside_is_taken {
                 match file.persist_noclobber(&name) {
                     Ok(_) => {
-                        publish_beside(companion, beside, false)?;
+                        if let Err(error) = publish_beside(companion, beside.as_deref(), false) {
+                            let _ = fs::remove_file(&name);
+                            return Err(error);
+                        }
                         return Ok(Published {
                             renamed: suffix > 1,
                             path: name,
+                            companion: beside,
+                            replaced: false,
                         });
                     }
                     Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
@@ -270,10 +268,12 @@ impl Files {
                     OnExists::Overwrite => {
                         file.persist(&name)
                             .map_err(|error| failed(&path)(error.error))?;
-                        publish_beside(companion, beside, true)?;
+                        publish_beside(companion, beside.as_deref(), true)?;
                         return Ok(Published {
                             path: name,
                             renamed: false,
+                            companion: beside,
+                            replaced: true,
                         });
                     }
                     OnExists::Fail => return Err(DeliverError::Exists { path }),
@@ -285,10 +285,16 @@ impl Files {
         }
     }
 
-    /// Removes what was published with others that could not be.
+    /// Removes what was published with others that could not be. What replaced a file of an earlier
+    /// run stays: without it there would be neither.
     pub fn take_back(published: &Published) {
-        // Should it be gone, that was the aim.
-        let _ = fs::remove_file(&published.path);
+        if published.replaced {
+            return;
+        }
+        for path in [Some(&published.path), published.companion.as_ref()] {
+            // Should it be gone, that was the aim.
+            let _ = path.map(fs::remove_file);
+        }
     }
 
     fn is_of_earlier_run(&self, path: &Path) -> bool {
@@ -298,13 +304,9 @@ impl Files {
     }
 }
 
-fn is_there(path: impl AsRef<Path>) -> bool {
-    fs::symlink_metadata(path).is_ok()
-}
-
 fn publish_beside(
     companion: Option<Companion>,
-    path: Option<PathBuf>,
+    path: Option<&Path>,
     overwrite: bool,
 ) -> Result<(), DeliverError> {
     let (Some(companion), Some(path)) = (companion, path) else {
@@ -312,12 +314,12 @@ fn publish_beside(
     };
     let file = companion.staged.file;
     let persisted = match overwrite {
-        true => file.persist(&path),
-        false => file.persist_noclobber(&path),
+        true => file.persist(path),
+        false => file.persist_noclobber(path),
     };
     persisted
         .map(drop)
-        .map_err(|error| failed(&path)(error.error))
+        .map_err(|error| failed(path)(error.error))
 }
 
 #[cfg(test)]
@@ -333,5 +335,58 @@ mod tests {
         ] {
             assert_eq!(beside(Path::new(path), "annotated"), Path::new(expected));
         }
+    }
+
+    fn files(folder: &Path, on_exists: OnExists) -> Files {
+        let template = Template::parse(folder.join("a.jpg").to_str().unwrap()).unwrap();
+        Files::open(template, on_exists).unwrap()
+    }
+
+    fn picture_and_labels(folder: &Path) -> (Staged, Companion) {
+        let staged = |name: &str| Staged::write(folder.join(name), b"new").unwrap();
+        let companion = Companion {
+            staged: staged("a.txt"),
+            has_suffix: true,
+            suffix: "txt",
+        };
+        (staged("a.jpg"), companion)
+    }
+
+    fn names(folder: &Path) -> Vec<std::ffi::OsString> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_is_taken_back_goes_with_its_labels_unless_it_replaced_something() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let (picture, labels) = picture_and_labels(folder);
+        let new = files(folder, OnExists::Overwrite);
+        let published = new.publish_with(picture, Some(labels)).unwrap();
+        Files::take_back(&published);
+        assert!(names(folder).is_empty());
+        for name in ["a.jpg", "a.txt"] {
+            fs::write(folder.join(name), "old").unwrap();
+        }
+        let again = files(folder, OnExists::Overwrite);
+        let (picture, labels) = picture_and_labels(folder);
+        let published = again.publish_with(picture, Some(labels)).unwrap();
+        Files::take_back(&published);
+        assert_eq!(names(folder), ["a.jpg", "a.txt"]);
+        assert_eq!(fs::read(folder.join("a.jpg")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_picture_without_its_labels_does_not_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let (picture, labels) = picture_and_labels(folder);
+        fs::remove_file(&labels.staged.file).unwrap();
+        let new = files(folder, OnExists::Suffix);
+        assert!(new.publish_with(picture, Some(labels)).is_err());
+        assert!(names(folder).is_empty());
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-use super::DeliverError;
+use super::{DeliverError, failed, folder_of, make_folder};
 
 #[derive(Debug)]
 pub struct LineFile {
@@ -26,13 +26,8 @@ impl LineFile {
     /// Opens or makes the file, and its folder. Returns whether a torn last line of an earlier run
     /// was cut off.
     pub fn open(path: &Path) -> Result<(Self, bool), DeliverError> {
-        let failed = |error| DeliverError::Write {
-            path: path.to_owned(),
-            error,
-        };
-        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(failed)?;
-        }
+        let failed = failed(path);
+        make_folder(folder_of(path))?;
         let regular = fs::metadata(path).map_or(true, |meta| meta.is_file());
         let file = OpenOptions::new()
             .append(true)
@@ -41,7 +36,7 @@ impl LineFile {
             // A FIFO that nobody reads is an error now, not a hanging start.
             .custom_flags(OFlags::NONBLOCK.bits() as i32)
             .open(path)
-            .map_err(failed)?;
+            .map_err(&failed)?;
         let flags = fcntl_getfl(&file).map_err(|error| failed(error.into()))?;
         fcntl_setfl(&file, flags - OFlags::NONBLOCK).map_err(|error| failed(error.into()))?;
         let mut lines = Self {
@@ -49,7 +44,7 @@ impl LineFile {
             file,
             regular,
         };
-        let repaired = lines.cut_torn_line().map_err(failed)?;
+        let repaired = lines.cut_torn_line().map_err(&failed)?;
         Ok((lines, repaired))
     }
 
@@ -94,10 +89,8 @@ impl LineFile {
 
     /// Appends whole lines. None of them is there if this fails, where the file can be cut.
     pub fn append(&mut self, text: &[u8]) -> Result<(), DeliverError> {
-        self.write(text).map_err(|error| DeliverError::Write {
-            path: self.path.clone(),
-            error,
-        })
+        let written = self.write(text);
+        written.map_err(failed(&self.path))
     }
 
     fn write(&mut self, text: &[u8]) -> io::Result<()> {

@@ -10,8 +10,9 @@ pub mod lines;
 pub mod log;
 pub mod message;
 
+use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::codec::CodecError;
 use crate::fault::Fault;
@@ -25,6 +26,15 @@ pub enum DeliverError {
     Exists { path: PathBuf },
     #[error("property \"labels-location\": {path} {reason}")]
     Labels { path: PathBuf, reason: String },
+    #[error(
+        "cannot read {journal}, which holds what a killed run had not put into {path} yet: \
+         {error}; repair it, or move it away to go on without"
+    )]
+    Journal {
+        journal: PathBuf,
+        path: PathBuf,
+        error: io::Error,
+    },
     #[error("cannot encode frame {frame} of stream {stream}: {error}")]
     Encode {
         stream: u32,
@@ -33,6 +43,46 @@ pub enum DeliverError {
     },
     #[error("encoding frame {frame} of stream {stream} went wrong; please report this")]
     Panic { stream: u32, frame: u64 },
+}
+
+/// What cannot be opened at the start, and the property that says where it is.
+#[derive(Debug)]
+pub struct OpenError {
+    pub property: &'static str,
+    pub error: DeliverError,
+}
+
+impl OpenError {
+    /// For `map_err`.
+    pub fn of(property: &'static str) -> impl Fn(DeliverError) -> Self {
+        move |error| Self { property, error }
+    }
+}
+
+/// For `map_err`, where a file or folder cannot be written.
+fn failed(path: &Path) -> impl Fn(io::Error) -> DeliverError {
+    move |error| DeliverError::Write {
+        path: path.to_owned(),
+        error,
+    }
+}
+
+/// Anything of this name, also a link that leads nowhere.
+fn is_there(path: impl AsRef<Path>) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Makes a folder and those above it; empty is the current one.
+fn make_folder(folder: &Path) -> Result<(), DeliverError> {
+    match folder.as_os_str().is_empty() {
+        true => Ok(()),
+        false => fs::create_dir_all(folder).map_err(failed(folder)),
+    }
+}
+
+/// The folder that a file is in; empty is the current one.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
 impl From<&DeliverError> for Fault {
@@ -51,6 +101,7 @@ impl From<&DeliverError> for Fault {
                 Self::resource(gst::ResourceError::Write, error)
             }
             DeliverError::Labels { .. } => Self::resource(gst::ResourceError::Settings, error),
+            DeliverError::Journal { .. } => Self::resource(gst::ResourceError::Read, error),
             DeliverError::Encode { .. } => Self::stream(gst::StreamError::Encode, error),
             DeliverError::Panic { .. } => Self::library(gst::LibraryError::Failed, error),
         }

@@ -10,7 +10,7 @@
 //! at every moment, and all of the writing is linear in what is captured. A killed run leaves its
 //! journal behind, and the next start with the same name puts it into the file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -20,9 +20,9 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::capture::deliver::DeliverError;
 use crate::capture::deliver::files::replace;
 use crate::capture::deliver::lines::LineFile;
+use crate::capture::deliver::{DeliverError, failed, folder_of, is_there, make_folder};
 use crate::capture::enums::OnExists;
 use crate::capture::name::with_suffix;
 
@@ -32,6 +32,8 @@ use super::{Labelled, Objects, name};
 const AT_MOST_EVERY: Duration = Duration::from_secs(10);
 /// But not so often that it takes more than one part in so many of the time.
 const SHARE: u32 = 50;
+/// All of them are in memory. A label that is a text of its own each time makes no more than these.
+const MAX_CATEGORIES: usize = 65_536;
 
 #[derive(Debug, Serialize)]
 struct Image<'a> {
@@ -105,6 +107,7 @@ struct Known {
     next_annotation: u64,
     categories: Vec<Category>,
     by_name: HashMap<String, u64>,
+    next_category: u64,
 }
 
 impl Known {
@@ -116,8 +119,9 @@ impl Known {
             }
             Ok(next)
         };
-        self.next_image = next(&line.images, self.next_image.max(1))?;
+        let next_image = next(&line.images, self.next_image.max(1))?;
         self.next_annotation = next(&line.annotations, self.next_annotation.max(1))?;
+        self.next_image = next_image;
         self.images += line.images.len() as u64;
         for category in &line.categories {
             self.add_category(category.clone());
@@ -126,26 +130,47 @@ impl Known {
     }
 
     fn add_category(&mut self, category: Category) {
+        self.next_category = self.next_category.max(category.id.saturating_add(1));
         if !self.by_name.contains_key(&category.name) {
             self.by_name.insert(category.name.clone(), category.id);
             self.categories.push(category);
         }
     }
 
-    /// By the name alone: class ids of several detectors would mean several things.
-    fn category(&mut self, name: &str) -> (u64, Option<Category>) {
+    /// By the name alone: class ids of several detectors would mean several things. None where
+    /// there are too many already.
+    fn category(&mut self, name: &str) -> Option<(u64, Option<Category>)> {
         if let Some(id) = self.by_name.get(name) {
-            return (*id, None);
+            return Some((*id, None));
         }
-        let ids = self.categories.iter().map(|category| category.id);
+        if self.categories.len() >= MAX_CATEGORIES {
+            return None;
+        }
         let category = Category {
-            id: ids.max().unwrap_or(0).saturating_add(1),
+            id: self.next_category.max(1),
             name: name.to_owned(),
             supercategory: String::new(),
         };
         self.add_category(category.clone());
-        (category.id, Some(category))
+        Some((category.id, Some(category)))
     }
+}
+
+/// What came of a capture that is in the journal.
+#[derive(Debug, Default)]
+pub struct Added {
+    /// Objects that the file cannot hold.
+    pub left_out: u64,
+    pub warning: Option<DeliverError>,
+}
+
+/// What became of a killed run's journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// The file that it was put into.
+    pub path: PathBuf,
+    /// Lines that could not be read and are left out.
+    pub bad_lines: u64,
 }
 
 #[derive(Debug)]
@@ -155,15 +180,19 @@ pub struct Coco {
     /// Keeps other elements from the journal.
     _lock: File,
     known: Known,
-    /// Images in the file.
+    /// Images when the file was made last, or was to be.
     published: u64,
     dirty: bool,
+    /// Lines of the journal, from 0, that a killed run or a bad disk left unreadable.
+    bad_lines: BTreeSet<u64>,
     published_at: Instant,
     took: Duration,
+    full_said: bool,
 }
 
-fn failed(path: &Path) -> impl Fn(io::Error) -> DeliverError {
-    move |error| DeliverError::Write {
+fn unreadable(journal: &Path, path: &Path) -> impl Fn(io::Error) -> DeliverError {
+    move |error| DeliverError::Journal {
+        journal: journal.to_owned(),
         path: path.to_owned(),
         error,
     }
@@ -178,8 +207,11 @@ fn journal_of(path: &Path) -> PathBuf {
 }
 
 fn claim(journal: &Path, path: &Path) -> Result<File, DeliverError> {
-    if let Some(folder) = journal.parent().filter(|f| !f.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(failed(folder))?;
+    make_folder(folder_of(journal))?;
+    // A pipe would hold up the start for ever.
+    if fs::metadata(journal).is_ok_and(|meta| !meta.is_file()) {
+        let error = io::Error::other("it is no file");
+        return Err(unreadable(journal, path)(error));
     }
     let lock = File::options()
         .append(true)
@@ -197,20 +229,27 @@ fn claim(journal: &Path, path: &Path) -> Result<File, DeliverError> {
 }
 
 impl Coco {
-    /// Also returns whether a killed run's journal was put into its file.
-    pub fn open(path: &Path, on_exists: OnExists) -> Result<(Self, bool), DeliverError> {
+    /// Also returns what a killed run's journal added to its file.
+    pub fn open(
+        path: &Path,
+        on_exists: OnExists,
+    ) -> Result<(Self, Option<Repaired>), DeliverError> {
         let mut target = path.to_owned();
-        let mut folded = false;
+        let mut folded = None;
         for suffix in 2.. {
             let journal = journal_of(&target);
             let lock = claim(&journal, &target)?;
             let mut coco = Self::resume(&target, lock)?;
-            folded |= coco.known.images > 0;
             if coco.dirty {
+                let repaired = folded.get_or_insert_with(|| Repaired {
+                    path: target.clone(),
+                    bad_lines: 0,
+                });
+                repaired.bad_lines += coco.bad_lines.len() as u64;
                 coco.publish()?;
                 coco.begin_anew()?;
             }
-            let there = fs::symlink_metadata(&target).is_ok();
+            let there = is_there(&target);
             match on_exists {
                 _ if !there => (),
                 OnExists::Overwrite => (),
@@ -237,12 +276,24 @@ impl Coco {
             _lock: lock,
             known: Known::default(),
             published: 0,
-            dirty: false,
+            // Until all of the journal is known: it is the only copy.
+            dirty: true,
+            bad_lines: BTreeSet::new(),
             published_at: Instant::now(),
             took: Duration::ZERO,
+            full_said: false,
         };
         let mut known = Known::default();
-        coco.each_line(|line| known.add(line).map_err(io::Error::from))?;
+        let mut bad_lines = BTreeSet::new();
+        coco.each_text(|number, text| {
+            let line = serde_json::from_slice(text);
+            if line.and_then(|line| known.add(&line)).is_err() {
+                bad_lines.insert(number);
+            }
+            Ok(())
+        })
+        .map_err(unreadable(coco.journal.path(), path))?;
+        coco.bad_lines = bad_lines;
         coco.dirty = known.images > 0;
         coco.known = known;
         Ok(coco)
@@ -251,6 +302,7 @@ impl Coco {
     fn begin_anew(&mut self) -> Result<(), DeliverError> {
         self.journal.clear().map_err(failed(self.journal.path()))?;
         self.known = Known::default();
+        self.bad_lines.clear();
         Ok(())
     }
 
@@ -278,37 +330,53 @@ impl Coco {
         &self,
         mut each: impl FnMut(&Line<'_>) -> io::Result<()>,
     ) -> Result<(), DeliverError> {
-        let path = self.journal.path();
-        let mut read = || -> io::Result<()> {
-            let mut from = BufReader::new(File::open(path)?);
-            let mut text = String::new();
-            while from.read_line(&mut text)? > 0 {
-                each(&serde_json::from_str(&text)?)?;
-                text.clear();
-            }
-            Ok(())
-        };
-        read().map_err(failed(path))
+        self.each_text(|number, text| match self.bad_lines.contains(&number) {
+            true => Ok(()),
+            false => each(&serde_json::from_slice(text)?),
+        })
+        .map_err(failed(self.journal.path()))
     }
 
-    /// Returns how many objects have no place in the picture.
+    /// Lines with their numbers, from 0. Bytes: a bad disk need not give text.
+    fn each_text(&self, mut each: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
+        let mut from = BufReader::new(File::open(self.journal.path())?);
+        let mut text = Vec::new();
+        for number in 0.. {
+            if from.read_until(b'\n', &mut text)? == 0 {
+                break;
+            }
+            each(number, &text)?;
+            text.clear();
+        }
+        Ok(())
+    }
+
     pub fn append(
         &mut self,
         labelled: &Labelled<'_>,
         objects: &Objects<'_>,
         picture: Option<&Path>,
-    ) -> Result<u64, DeliverError> {
+    ) -> Result<Added, DeliverError> {
         let facts = labelled.facts;
         let known = &mut self.known;
         let image = known.next_image.max(1);
         let first = known.next_annotation.max(1);
+        let before = (known.categories.len(), known.next_category);
         let mut categories = Vec::new();
-        let annotations: Vec<_> = (first..)
-            .zip(&objects.placed)
-            .map(|(id, object)| {
-                let detection = object.detection;
-                let (category_id, new) = known.category(&name(detection));
+        let named: Vec<_> = objects
+            .placed
+            .iter()
+            .filter_map(|object| {
+                let (id, new) = known.category(&name(object.detection))?;
                 categories.extend(new);
+                Some((object, id))
+            })
+            .collect();
+        let left_out = (objects.placed.len() - named.len()) as u64;
+        let annotations: Vec<_> = (first..)
+            .zip(named)
+            .map(|(id, (object, category_id))| {
+                let detection = object.detection;
                 let (width, height) = (object.width(), object.height());
                 Annotation {
                     id,
@@ -346,19 +414,36 @@ impl Coco {
             // Nor are the categories that only this line would have brought.
             for category in &entry.categories {
                 known.by_name.remove(&category.name);
-                known.categories.retain(|other| other.id != category.id);
             }
+            known.categories.truncate(before.0);
+            known.next_category = before.1;
             return Err(error);
         }
         known.next_image = image + 1;
         known.next_annotation = first + count;
         known.images += 1;
         self.dirty = true;
-        let due = AT_MOST_EVERY.max(self.took * SHARE);
-        if self.known.images >= self.published * 2 || self.published_at.elapsed() >= due {
-            self.publish_now()?;
+        let mut added = Added {
+            left_out: objects.left_out + left_out,
+            ..Added::default()
+        };
+        if left_out > 0 && !std::mem::replace(&mut self.full_said, true) {
+            added.warning = Some(DeliverError::Labels {
+                path: self.path.clone(),
+                reason: format!(
+                    "has {MAX_CATEGORIES} categories: objects with other labels are left out and \
+                     counted in stats as labels-left-out"
+                ),
+            });
         }
-        Ok(objects.left_out)
+        let due = AT_MOST_EVERY.max(self.took.saturating_mul(SHARE));
+        if self.known.images >= self.published * 2 || self.published_at.elapsed() >= due {
+            // The capture is safe in the journal, and the next time may be better.
+            if let Err(error) = self.publish_now() {
+                added.warning = Some(error);
+            }
+        }
+        Ok(added)
     }
 
     /// Puts everything into the file.
@@ -369,8 +454,18 @@ impl Coco {
         }
     }
 
+    /// A failure counts as a try: it is not repeated with every capture.
     fn publish_now(&mut self) -> Result<(), DeliverError> {
         let begun = Instant::now();
+        let made = self.make_file();
+        self.dirty &= made.is_err();
+        self.published = self.known.images;
+        self.published_at = Instant::now();
+        self.took = begun.elapsed();
+        made
+    }
+
+    fn make_file(&self) -> Result<(), DeliverError> {
         let broken = |error: DeliverError| io::Error::other(error.to_string());
         replace(&self.path, |file| {
             let mut to = BufWriter::new(file);
@@ -395,12 +490,7 @@ impl Coco {
             serde_json::to_writer(&mut to, &self.known.categories)?;
             writeln!(to, "}}")?;
             to.flush()
-        })?;
-        self.published = self.known.images;
-        self.dirty = false;
-        self.published_at = Instant::now();
-        self.took = begun.elapsed();
-        Ok(())
+        })
     }
 }
 

@@ -21,8 +21,9 @@ use crate::capture::process::Facts;
 use crate::meta::Detection;
 
 use super::DeliverError;
-use super::files::{Companion, Staged};
+use super::files::{Companion, Published, Staged};
 
+pub use coco::Repaired;
 pub use text::TextFormat;
 
 /// What label files are written, and where.
@@ -32,6 +33,16 @@ pub struct LabelRules {
     /// The picture is another one than the frame: boxes stay in the frame's pixels.
     pub of_frames: bool,
     pub on_exists: OnExists,
+}
+
+impl LabelRules {
+    /// The one that says where they go.
+    pub fn property(&self) -> &'static str {
+        match &self.form {
+            Form::Text(_, Place::Beside { .. }) => "location",
+            _ => "labels-location",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -192,6 +203,8 @@ pub struct Outcome {
     pub left_out: u64,
     /// Some of them because the detector gave no class id.
     pub without_class: bool,
+    /// The capture has its labels, and something else went wrong.
+    pub warning: Option<DeliverError>,
 }
 
 /// Label files of one run.
@@ -215,7 +228,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Labels {
     /// Opens what is written to. Also returns the file of an earlier run that was repaired.
-    pub fn open(rules: &LabelRules) -> Result<(Self, Option<PathBuf>), DeliverError> {
+    pub fn open(rules: &LabelRules) -> Result<(Self, Option<Repaired>), DeliverError> {
         let mut repaired = None;
         let writer = match &rules.form {
             Form::Text(format, place) => {
@@ -223,7 +236,7 @@ impl Labels {
             }
             Form::Coco(path) => {
                 let (coco, folded) = coco::Coco::open(path, rules.on_exists)?;
-                repaired = folded.then(|| path.clone());
+                repaired = folded;
                 Writer::Coco(Mutex::new(coco))
             }
             Form::Mot(template) => Writer::Mot(Mutex::new(mot::Mot::open(
@@ -260,11 +273,11 @@ impl Labels {
         }
     }
 
-    /// Names a label file that has a name of its own. Returns whether it got a suffix.
-    pub fn publish(&self, staged: Staged) -> Result<bool, DeliverError> {
+    /// Names a label file that has a name of its own.
+    pub fn publish(&self, staged: Staged) -> Result<Option<Published>, DeliverError> {
         match &self.writer {
             Writer::Text(files) => files.publish(staged),
-            _ => Ok(false),
+            _ => Ok(None),
         }
     }
 
@@ -275,15 +288,24 @@ impl Labels {
         picture: Option<&Path>,
     ) -> Result<Outcome, DeliverError> {
         let objects = || Objects::of(labelled, self.of_frames);
-        let left_out = match &self.writer {
-            Writer::Text(_) => 0,
-            Writer::Coco(coco) => lock(coco).append(labelled, &objects(), picture)?,
-            Writer::Mot(mot) => lock(mot).append(labelled, &objects())?,
+        let (left_out, warning) = match &self.writer {
+            Writer::Text(_) => (0, None),
+            Writer::Coco(coco) => {
+                let added = lock(coco).append(labelled, &objects(), picture)?;
+                (added.left_out, added.warning)
+            }
+            Writer::Mot(mot) => (lock(mot).append(labelled, &objects())?, None),
         };
         Ok(Outcome {
             left_out,
+            warning,
             ..Outcome::default()
         })
+    }
+
+    /// Something of what is appended is to be seen after [`Labels::finish`] only.
+    pub fn is_finished_late(&self) -> bool {
+        matches!(self.writer, Writer::Coco(_))
     }
 
     /// Makes what was appended visible.

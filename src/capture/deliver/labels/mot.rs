@@ -6,38 +6,47 @@
 //! `frame,id,left,top,width,height,confidence,-1,-1,-1`. Frames count from 1, and an object that
 //! nothing tracks has the id -1.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::capture::deliver::DeliverError;
 use crate::capture::deliver::lines::LineFile;
+use crate::capture::deliver::{DeliverError, failed, make_folder};
 use crate::capture::enums::OnExists;
 use crate::capture::name::{Template, with_suffix};
 
 use super::{Labelled, Objects, score};
 
+/// There may be more names than a process may have files open.
+const MAX_OPEN: usize = 64;
+
+#[derive(Debug)]
+struct Track {
+    stream: u32,
+    /// By what `on-exists` made of the name.
+    path: PathBuf,
+    /// Closed now and then, and opened again under the same name.
+    file: Option<LineFile>,
+}
+
 #[derive(Debug)]
 pub struct Mot {
     template: Template,
     on_exists: OnExists,
-    /// With the stream that each is of, by the name that the template gives.
-    files: BTreeMap<PathBuf, (u32, LineFile)>,
+    /// By the name that the template gives.
+    files: BTreeMap<PathBuf, Track>,
+    /// The names of the open ones, the one that was used last at the end.
+    open: VecDeque<PathBuf>,
 }
 
 impl Mot {
     pub fn open(template: Template, on_exists: OnExists) -> Result<Self, DeliverError> {
-        let folder = template.folder();
-        if !folder.as_os_str().is_empty() {
-            std::fs::create_dir_all(&folder).map_err(|error| DeliverError::Write {
-                path: folder.clone(),
-                error,
-            })?;
-        }
+        make_folder(&template.folder())?;
         Ok(Self {
             template,
             on_exists,
             files: BTreeMap::new(),
+            open: VecDeque::new(),
         })
     }
 
@@ -76,10 +85,19 @@ impl Mot {
         let path = self.template.render(&facts.frame_name());
         if !self.files.contains_key(&path) {
             let file = open(path.clone(), self.on_exists)?;
-            self.files.insert(path.clone(), (facts.stream, file));
+            let track = Track {
+                stream: facts.stream,
+                path: file.path().to_owned(),
+                file: Some(file),
+            };
+            self.files.insert(path.clone(), track);
         }
+        self.touch(&path);
         match self.files.get_mut(&path) {
-            Some((stream, file)) if *stream == facts.stream => Ok(file),
+            Some(track) if track.stream == facts.stream => match &mut track.file {
+                Some(file) => Ok(file),
+                closed => Ok(closed.insert(LineFile::open(&track.path)?.0)),
+            },
             _ => Err(DeliverError::Labels {
                 path,
                 reason: format!(
@@ -89,6 +107,18 @@ impl Mot {
             }),
         }
     }
+
+    /// Closes the file that was not used for longest, if too many are open.
+    fn touch(&mut self, path: &Path) {
+        self.open.retain(|open| open != path);
+        self.open.push_back(path.to_owned());
+        if self.open.len() > MAX_OPEN
+            && let Some(oldest) = self.open.pop_front()
+            && let Some(track) = self.files.get_mut(&oldest)
+        {
+            track.file = None;
+        }
+    }
 }
 
 /// What lies there of an earlier run is repaired, whatever becomes of it.
@@ -96,17 +126,13 @@ fn open(path: PathBuf, on_exists: OnExists) -> Result<LineFile, DeliverError> {
     let mut name = path.clone();
     for suffix in 2.. {
         let (mut file, _) = LineFile::open(&name)?;
-        let failed = |error| DeliverError::Write {
-            path: path.clone(),
-            error,
-        };
-        if file.is_empty().map_err(failed)? {
+        if file.is_empty().map_err(failed(&name))? {
             return Ok(file);
         }
         match on_exists {
             OnExists::Continue => return Ok(file),
             OnExists::Overwrite => {
-                file.clear().map_err(failed)?;
+                file.clear().map_err(failed(&name))?;
                 return Ok(file);
             }
             OnExists::Fail => return Err(DeliverError::Exists { path }),

@@ -322,7 +322,8 @@ fn coco_of_a_killed_run_is_completed() {
     fs::write(&path, published).unwrap();
     assert_eq!(count(&json(&path), "images"), 8);
     let (labels, repaired) = open(OnExists::Suffix).unwrap();
-    assert_eq!(repaired.as_ref(), Some(&path));
+    let repaired = repaired.unwrap();
+    assert_eq!((&repaired.path, repaired.bad_lines), (&path, 0));
     assert_eq!(count(&json(&path), "images"), 10);
     assert_eq!(place.names().len(), 3, "{:?}", place.names());
     drop(labels);
@@ -354,4 +355,148 @@ fn coco_of_a_killed_run_is_completed() {
         open(OnExists::Continue),
         Err(DeliverError::Labels { .. })
     ));
+}
+
+#[test]
+fn coco_keeps_a_journal_that_it_cannot_read() {
+    let place = Place::new();
+    let (path, journal) = (place.path("coco.json"), place.path(".coco.json.part"));
+    let open = || {
+        let form = Form::Coco(path.clone());
+        Labels::open(&LabelRules {
+            form,
+            of_frames: false,
+            on_exists: OnExists::Suffix,
+        })
+    };
+    // It opens, and reading its beginning is an input error.
+    std::os::unix::fs::symlink("/proc/self/mem", &journal).unwrap();
+    let error = open().unwrap_err();
+    assert!(matches!(error, DeliverError::Journal { .. }), "{error}");
+    assert!(error.to_string().contains(".coco.json.part"), "{error}");
+    assert!(fs::symlink_metadata(&journal).is_ok());
+    fs::remove_file(&journal).unwrap();
+
+    // A line that is none costs that line.
+    let labels = open().unwrap().0;
+    for frame in 0..3 {
+        let facts = facts(0, frame, two());
+        labels.append(&labelled(&facts), None).unwrap();
+    }
+    let lines = fs::read_to_string(&journal).unwrap();
+    let mut bad = Vec::new();
+    for (line, rubbish) in lines
+        .lines()
+        .zip([&b"\0\0\xff"[..], b"{}", b"{\"images\": [{}]}"])
+    {
+        bad.extend_from_slice(rubbish);
+        bad.push(b'\n');
+        bad.extend_from_slice(line.as_bytes());
+        bad.push(b'\n');
+    }
+    drop(labels);
+    fs::write(&journal, bad).unwrap();
+    let (labels, repaired) = open().unwrap();
+    assert_eq!(repaired.unwrap().bad_lines, 3);
+    assert_eq!(count(&json(&path), "images"), 3);
+    drop(labels);
+    assert_eq!(place.names(), ["coco-2.json", "coco.json"]);
+}
+
+#[test]
+fn coco_that_cannot_be_replaced_costs_no_capture_and_is_not_tried_each_time() {
+    let place = Place::new();
+    let path = place.path("coco.json");
+    let labels = place
+        .open(Form::Coco(path.clone()), OnExists::Suffix)
+        .unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::create_dir_all(path.join("in the way")).unwrap();
+    let mut warnings = 0;
+    for frame in 0..200 {
+        let facts = facts(0, frame, two());
+        let outcome = labels.append(&labelled(&facts), None).unwrap();
+        warnings += usize::from(outcome.warning.is_some());
+    }
+    assert!((1..20).contains(&warnings), "{warnings}");
+    assert!(labels.finish().is_err());
+    fs::remove_dir_all(&path).unwrap();
+    labels.finish().unwrap();
+    assert_eq!(count(&json(&path), "images"), 200);
+}
+
+#[test]
+fn coco_categories_have_a_bound() {
+    let place = Place::new();
+    let path = place.path("coco.json");
+    let labels = place
+        .open(Form::Coco(path.clone()), OnExists::Suffix)
+        .unwrap();
+    let objects = |from: u32| {
+        let label = |n: u32| object(&format!("l{n}"), None, [0.0, 0.0, 1.0, 1.0]);
+        (from..from + 33_000).map(label).collect::<Vec<_>>()
+    };
+    let mut warnings = 0;
+    let mut left_out = 0;
+    for (frame, from) in [0, 33_000, 66_000, 0].into_iter().enumerate() {
+        let facts = facts(0, frame as u64, objects(from));
+        let outcome = labels.append(&labelled(&facts), None).unwrap();
+        warnings += usize::from(outcome.warning.is_some());
+        left_out += outcome.left_out;
+    }
+    assert_eq!((warnings, left_out), (1, 99_000 - 65_536));
+    labels.finish().unwrap();
+    assert_eq!(count(&json(&path), "categories"), 65_536);
+}
+
+#[test]
+fn mot_has_few_files_open_and_loses_nothing() {
+    let place = Place::new();
+    fs::write(place.path("0.txt"), "1,1,1,1,1,1,1,-1,-1,-1\n").unwrap();
+    let form = Form::Mot(place.template("{stream}.txt"));
+    let labels = place.open(form, OnExists::Suffix).unwrap();
+    for frame in 0..2 {
+        for stream in 0..150 {
+            let facts = facts(stream, frame, two());
+            labels.append(&labelled(&facts), None).unwrap();
+        }
+    }
+    let folder = place.folder.path();
+    let links = fs::read_dir("/proc/self/fd").unwrap();
+    let open = links
+        .filter_map(|link| fs::read_link(link.ok()?.path()).ok())
+        .filter(|path| path.starts_with(folder));
+    assert_eq!(open.count(), 64);
+    assert_eq!(place.names().len(), 151);
+    for name in ["0-2.txt", "1.txt", "149.txt"] {
+        let text = fs::read_to_string(place.path(name)).unwrap();
+        assert_eq!(text.lines().count(), 4, "{name}");
+    }
+}
+
+#[test]
+fn two_writers_of_yolo_classes_forget_nothing() {
+    let place = Place::new();
+    let open = || {
+        let template = place.template("{frame}.txt");
+        let form = Form::Text(TextFormat::Yolo, super::Place::Named(template));
+        place.open(form, OnExists::Overwrite).unwrap()
+    };
+    let stage = |labels: &Labels, label: &str, class| {
+        let facts = facts(0, 0, vec![object(label, Some(class), [0.0, 0.0, 1.0, 1.0])]);
+        labels.stage(&labelled(&facts), None).map(drop)
+    };
+    let classes = place.path("classes.txt");
+    let (a, b) = (open(), open());
+    stage(&a, "car", 0).unwrap();
+    stage(&b, "person", 1).unwrap();
+    stage(&b, "lorry", 0).unwrap();
+    assert_eq!(fs::read_to_string(&classes).unwrap(), "car\nperson\n");
+    // What could not be written is, the next time.
+    fs::remove_file(&classes).unwrap();
+    fs::create_dir(&classes).unwrap();
+    assert!(stage(&a, "dog", 2).is_err());
+    fs::remove_dir(&classes).unwrap();
+    stage(&a, "dog", 2).unwrap();
+    assert_eq!(fs::read_to_string(&classes).unwrap(), "car\nclass1\ndog\n");
 }

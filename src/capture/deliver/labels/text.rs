@@ -6,13 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use crate::capture::deliver::DeliverError;
-use crate::capture::deliver::files::{Files, Staged, companion_path, replace};
+use rustix::fs::{FlockOperation, flock};
+
+use crate::capture::deliver::files::{Files, Published, Staged, companion_path, replace};
+use crate::capture::deliver::{DeliverError, failed};
 use crate::capture::enums::OnExists;
 
 use super::{
@@ -127,10 +130,10 @@ impl TextFiles {
         Ok(outcome)
     }
 
-    pub fn publish(&self, staged: Staged) -> Result<bool, DeliverError> {
+    pub fn publish(&self, staged: Staged) -> Result<Option<Published>, DeliverError> {
         match &self.place {
-            Placing::Named(files) => Ok(files.publish(staged)?.renamed),
-            Placing::Beside { .. } => Ok(false),
+            Placing::Named(files) => files.publish(staged).map(Some),
+            Placing::Beside { .. } => Ok(None),
         }
     }
 }
@@ -192,26 +195,51 @@ fn yolo(text: &mut String, class: u32, object: &Placed<'_>, objects: &Objects<'_
 struct Classes {
     path: PathBuf,
     names: BTreeMap<usize, String>,
+    /// Some of the names are not in the file yet.
+    dirty: bool,
 }
 
 impl Classes {
     fn open(folder: &Path) -> Result<Self, DeliverError> {
-        let path = folder.join(CLASSES);
-        let text = match fs::read_to_string(&path) {
+        let mut classes = Self {
+            path: folder.join(CLASSES),
+            names: BTreeMap::new(),
+            dirty: false,
+        };
+        classes.merge()?;
+        Ok(classes)
+    }
+
+    /// What is in the file comes before what is known here: others write there, too.
+    fn merge(&mut self) -> Result<(), DeliverError> {
+        let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(DeliverError::Write { path, error }),
+            Err(error) => return Err(failed(&self.path)(error)),
         };
         let names = text.lines().map(str::to_owned).enumerate();
         // A class that was not seen has a name that stands for none.
-        let names = names
-            .filter(|(id, name)| *name != placeholder(*id))
-            .collect();
-        Ok(Self { path, names })
+        let names = names.filter(|(id, name)| *name != placeholder(*id));
+        self.names.extend(names);
+        Ok(())
+    }
+
+    /// Keeps other elements and processes from the file while it is read and replaced.
+    fn claim(&self) -> io::Result<File> {
+        loop {
+            let file = File::options().append(true).create(true).open(&self.path)?;
+            flock(&file, FlockOperation::LockExclusive)?;
+            // Another may have replaced it meanwhile, and this is the lock of a file that is gone.
+            let claimed = file.metadata()?;
+            if fs::metadata(&self.path)
+                .is_ok_and(|now| (now.dev(), now.ino()) == (claimed.dev(), claimed.ino()))
+            {
+                return Ok(file);
+            }
+        }
     }
 
     fn add(&mut self, objects: &[Placed<'_>]) -> Result<(), DeliverError> {
-        let mut new = false;
         for object in objects {
             let label = object.detection.label.trim();
             if let Some(class) = class(object).map(|class| class as usize)
@@ -221,12 +249,14 @@ impl Classes {
             {
                 let line = label.replace(char::is_control, "_");
                 self.names.insert(class, line);
-                new = true;
+                self.dirty = true;
             }
         }
-        if !new {
+        if !self.dirty {
             return Ok(());
         }
+        let _claimed = self.claim().map_err(failed(&self.path))?;
+        self.merge()?;
         let count = self.names.keys().next_back().map_or(0, |last| last + 1);
         let mut text = String::new();
         for class in 0..count {
@@ -238,7 +268,9 @@ impl Classes {
         }
         replace(&self.path, |file| {
             io::Write::write_all(file, text.as_bytes())
-        })
+        })?;
+        self.dirty = false;
+        Ok(())
     }
 }
 
