@@ -9,6 +9,7 @@ use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::{NamedTempFile, TempPath};
@@ -27,6 +28,8 @@ pub struct Files {
     on_exists: OnExists,
     /// By the clock of the file system: what is not younger was there before this run.
     started: SystemTime,
+    /// The name that got a suffix last, and which: many pictures of one capture may ask for it.
+    last: Mutex<Option<(PathBuf, u64)>>,
 }
 
 /// A whole picture under a hidden name; gone when dropped. Closed: a capture may have more pictures
@@ -176,6 +179,7 @@ impl Files {
             template,
             on_exists,
             started: started.map_err(failed(&folder))?,
+            last: Mutex::default(),
         })
     }
 
@@ -233,8 +237,15 @@ impl Files {
         companion: Option<Companion>,
     ) -> Result<Published, DeliverError> {
         let Staged { mut file, path, .. } = staged;
-        let mut name = path.clone();
-        let mut suffix = 1;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut suffix = match &*last {
+            Some((again, suffix)) if *again == path => suffix + 1,
+            _ => 1,
+        };
+        let mut name = match suffix {
+            1 => path.clone(),
+            _ => with_suffix(&path, suffix),
+        };
         loop {
             let beside = companion.as_ref().map(|companion| companion.path(&name));
             let beside_is_taken = beside.as_deref().is_some_and(is_there);
@@ -244,6 +255,9 @@ impl Files {
                         if let Err(error) = publish_beside(companion, beside.as_deref(), false) {
                             let _ = fs::remove_file(&name);
                             return Err(error);
+                        }
+                        if suffix > 1 {
+                            *last = Some((path, suffix));
                         }
                         return Ok(Published {
                             renamed: suffix > 1,

@@ -108,7 +108,7 @@ impl Canvas {
     fn label(&mut self, text: &str, area: Area, line: i64, scale: i64, rgb: [u8; 3]) {
         let height = (LETTER + 2) * scale;
         let room = (self.width - 2 * scale) / (LETTER * scale);
-        let letters: Vec<char> = text.chars().take(room.max(0) as usize).collect();
+        let letters = fitting(text, room.max(0) as usize);
         if letters.is_empty() || height > self.height {
             return;
         }
@@ -183,6 +183,18 @@ fn colour(detection: &Detection) -> [u8; 3] {
     });
     // The lower bits alone vary too little.
     PALETTE[((hash >> 16) ^ hash) as usize % PALETTE.len()]
+}
+
+/// So many letters of a text: its first words whole, as a number that is cut is another one.
+fn fitting(text: &str, room: usize) -> Vec<char> {
+    let mut letters: Vec<char> = text.chars().collect();
+    while letters.len() > room {
+        match letters.iter().rposition(|letter| *letter == ' ') {
+            Some(word) => letters.truncate(word),
+            None => letters.truncate(room),
+        }
+    }
+    letters
 }
 
 /// `label 0.87 #12`, of what is known.
