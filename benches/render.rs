@@ -13,7 +13,6 @@
 #[allow(unsafe_code)]
 mod abi;
 #[path = "../tests/batch/mod.rs"]
-#[allow(unused_imports, reason = "of what the tests use")]
 mod batch;
 
 use std::error::Error;

@@ -303,7 +303,7 @@ impl Spoil {
                     false => "element_size",
                 };
                 // Another spoil may have taken the pool away.
-                if pool % 8 == 0 && (1 << 16..1 << 47).contains(&pool) {
+                if pool.is_multiple_of(8) && (1 << 16..1 << 47).contains(&pool) {
                     arena.set_u32(pool, "NvDsMetaPool", field, *value);
                 }
             }

@@ -256,3 +256,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn numbers_are_whole_or_not_there() {
+    let fit = |room| {
+        fitting("person 0.64 #137", room)
+            .into_iter()
+            .collect::<String>()
+    };
+    assert_eq!(fit(16), "person 0.64 #137");
+    assert_eq!(fit(15), "person 0.64");
+    assert_eq!(fit(9), "person");
+    assert_eq!(fit(3), "per");
+    assert_eq!(fit(0), "");
+}
