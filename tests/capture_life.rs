@@ -915,8 +915,11 @@ fn a_folder_that_cannot_be_written_to_is_known_at_the_start() {
         let (error, text) = refused(&properties);
         assert!(error.matches(gst::ResourceError::OpenWrite), "{text}");
         assert!(text.contains(&format!("\"{name}\"")), "{text}");
+        // Of a file it is the folder that cannot be made.
         let folder = value.split("/%").next().unwrap();
-        assert!(text.contains(folder), "{text}");
+        let named = folder.strip_suffix("/log").unwrap_or(folder);
+        let named = named.strip_suffix("/coco.json").unwrap_or(named);
+        assert!(text.contains(named), "{text}");
     }
 }
 
