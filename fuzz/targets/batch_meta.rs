@@ -14,8 +14,8 @@ use gstdsframe::mem::sys::Generation;
 use gstdsframe::meta::{BufferMeta, FrameMeta, Label, MetaReader, Source};
 
 use super::input::Input;
-use crate::abi::{init, layout, poke};
-use crate::batch::{Arena, BatchBuilder, ClassifierSpec, FrameSpec, LabelSpec, ObjectSpec};
+use crate::abi::{init, poke};
+use crate::batch::{Arena, BatchBuilder, ClassifierSpec, FrameSpec, LabelSpec, ObjectSpec, fields};
 
 /// Bytes of a label's field.
 const FIELD: usize = 128;
@@ -233,7 +233,7 @@ impl Spoil {
     }
 
     fn apply(&self, arena: &Arena) {
-        let all = structs(arena);
+        let all = arena.structs();
         let of = |kinds: &[&str]| -> Vec<_> {
             let wanted = all.iter().filter(|(_, name)| kinds.contains(name));
             wanted.copied().collect()
@@ -326,38 +326,6 @@ const POOLS: [&str; 5] = [
     "user_meta_pool",
     "label_info_meta_pool",
 ];
-
-/// Every struct of a batch but the pools: its address, and its name.
-fn structs(arena: &Arena) -> Vec<(u64, &'static str)> {
-    let mut all = Vec::new();
-    for frame in &arena.frames {
-        all.extend([(frame.meta, "NvDsFrameMeta"), (frame.node, NODE)]);
-        for object in &frame.objects {
-            all.extend([(object.meta, "NvDsObjectMeta"), (object.node, NODE)]);
-            for classifier in &object.classifiers {
-                all.extend([
-                    (classifier.meta, "NvDsClassifierMeta"),
-                    (classifier.node, NODE),
-                ]);
-                all.extend(classifier.labels.iter().map(|at| (*at, "NvDsLabelInfo")));
-            }
-        }
-    }
-    all
-}
-
-/// The fields of a struct: offset, size, and whether it is a pointer.
-fn fields(name: &str, generation: Generation) -> Vec<(u64, usize, bool)> {
-    let fields = layout(name, generation)["fields"].as_object().unwrap();
-    let plain = fields.iter().filter(|(name, _)| *name != "base_meta");
-    plain
-        .map(|(_, field)| {
-            let number = |name: &str| field[name].as_u64().unwrap();
-            let pointer = field["type"].as_str().unwrap().starts_with('*');
-            (number("offset"), number("size") as usize, pointer)
-        })
-        .collect()
-}
 
 /// An address that the reader must be able to cope with as that of a node.
 fn pointer(known: &[(u64, &str)], random: u64) -> u64 {

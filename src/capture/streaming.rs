@@ -30,6 +30,8 @@ pub struct Streaming {
     selector: Selector<Held>,
     streams: BTreeMap<u32, StreamState>,
     reader: MetaReader,
+    /// What [`Self::take_slots`] made last.
+    slots: Vec<FrameMeta>,
     input: Option<Arc<Input>>,
     segment: gst::FormattedSegment<gst::ClockTime>,
     snapshots: Snapshots,
@@ -104,6 +106,7 @@ impl Streaming {
             selector: Selector::new(config.rules.clone()),
             streams: BTreeMap::new(),
             reader: MetaReader::default(),
+            slots: Vec::new(),
             input: None,
             segment: gst::FormattedSegment::new(),
             snapshots: Snapshots::default(),
@@ -240,11 +243,12 @@ impl Streaming {
             return Ok(());
         };
         let of_sources = meta.source == Source::Nvds;
-        let slots;
+        let mut slots = Vec::new();
         let (frames, with_objects) = if of_sources || count == 1 {
             (meta.frames, with_objects)
         } else {
-            slots = self.slots(count);
+            self.say_slots(count);
+            slots = self.take_slots(count);
             (slots.as_slice(), true)
         };
         self.selector.begin(frames.iter().map(|f| f.source_id));
@@ -280,6 +284,9 @@ impl Streaming {
                 later.push((index, seen.frame, seen.time, seen.pts, decision));
             }
         }
+        if !slots.is_empty() {
+            self.slots = slots;
+        }
         if later.is_empty() {
             return Ok(());
         }
@@ -302,14 +309,11 @@ impl Streaming {
         Ok(())
     }
 
-    /// The frames of a batch that nothing is known about.
-    fn slots(&mut self, count: usize) -> Vec<FrameMeta> {
-        if count > 1 && !self.said_slots {
-            self.said_slots = true;
-            gst::warning!(
-                CAT,
-                "a batch of {count} without metadata: streams are numbered by their place in it"
-            );
+    /// The frames of a batch that nothing is known about, made anew only where their number changes.
+    fn take_slots(&mut self, count: usize) -> Vec<FrameMeta> {
+        let slots = std::mem::take(&mut self.slots);
+        if slots.len() == count {
+            return slots;
         }
         let slot = |slot: usize| FrameMeta {
             source_id: slot as u32,
@@ -318,6 +322,16 @@ impl Streaming {
             ..FrameMeta::default()
         };
         (0..count).map(slot).collect()
+    }
+
+    fn say_slots(&mut self, count: usize) {
+        if count > 1 && !self.said_slots {
+            self.said_slots = true;
+            gst::warning!(
+                CAT,
+                "a batch of {count} without metadata: streams are numbered by their place in it"
+            );
+        }
     }
 
     fn stream_state(&mut self, frame: &FrameMeta) -> &mut StreamState {

@@ -12,7 +12,7 @@ use gst::glib::ffi::{
 };
 use gstdsframe::mem::sys::Generation;
 
-use crate::abi::{offset, peek, poke, size};
+use crate::abi::{layout, offset, peek, poke, size};
 
 /// A batch and everything it points to.
 pub struct Arena {
@@ -194,4 +194,40 @@ impl Drop for Arena {
         // SAFETY: nobody holds the lock, as nobody has the arena any more.
         unsafe { g_rec_mutex_clear(self.mutex()) };
     }
+}
+
+impl Arena {
+    /// Every struct of the batch but the pools: its address, and its name.
+    pub fn structs(&self) -> Vec<(u64, &'static str)> {
+        const NODE: &str = "GList";
+        let mut all = Vec::new();
+        for frame in &self.frames {
+            all.extend([(frame.meta, "NvDsFrameMeta"), (frame.node, NODE)]);
+            for object in &frame.objects {
+                all.extend([(object.meta, "NvDsObjectMeta"), (object.node, NODE)]);
+                for classifier in &object.classifiers {
+                    all.extend([
+                        (classifier.meta, "NvDsClassifierMeta"),
+                        (classifier.node, NODE),
+                    ]);
+                    all.extend(classifier.labels.iter().map(|at| (*at, "NvDsLabelInfo")));
+                }
+            }
+        }
+        all
+    }
+}
+
+/// The fields of a struct: offset, size, and whether it is a pointer. The type that each element
+/// says to be of is left out, as readers go by it.
+pub fn fields(name: &str, generation: Generation) -> Vec<(u64, usize, bool)> {
+    let fields = layout(name, generation)["fields"].as_object().unwrap();
+    let plain = fields.iter().filter(|(name, _)| *name != "base_meta");
+    plain
+        .map(|(_, field)| {
+            let number = |name: &str| field[name].as_u64().unwrap();
+            let pointer = field["type"].as_str().unwrap().starts_with('*');
+            (number("offset"), number("size") as usize, pointer)
+        })
+        .collect()
 }

@@ -18,7 +18,7 @@ mod meta;
 
 use std::sync::Arc;
 
-pub use arena::Arena;
+pub use arena::{Arena, fields};
 use gstdsframe::mem::sys::Generation;
 pub use meta::{attach_other, batch_of};
 

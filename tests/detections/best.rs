@@ -82,6 +82,29 @@ fn the_end_of_a_stream_delivers_what_is_held_of_it() {
     }
 }
 
+/// The window of one object ends with a frame that is captured for another: what was decided first
+/// has the lower number and the earlier line.
+#[test]
+fn what_a_frame_decides_comes_before_the_frame_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let properties = [("dedupe", "best"), ("best-window", "900000000")];
+    let feed = Feed::new(&folder, "", &properties);
+    let mut muxer = Muxer::new(Generation::C);
+    feed.begin(&muxer.caps());
+    for number in 0..9 {
+        feed.push(muxer.batch(&[shot(1, number, 0)]));
+    }
+    // All ones: nothing tracks it.
+    let mut last = Shot::new(1, 9).with([tracked("car", u64::MAX, 0.5)]);
+    last.pad = 11;
+    last.time = 900 * MS;
+    feed.push(muxer.batch(&[last]));
+    feed.until_captured(2);
+    let messages = feed.end();
+    assert_eq!(messages.warnings().len(), 1, "of objects without tracks");
+    assert_eq!(takes(&folder), [best(1, BEST_FRAME), best(1, 9)]);
+}
+
 #[test]
 fn other_ends_of_a_stream_count_too() {
     for kind in [401, STREAM_EOS, 404] {

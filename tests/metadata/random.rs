@@ -10,43 +10,9 @@ use gstdsframe::mem::sys::Generation;
 use gstdsframe::meta::{FrameMeta, MetaReader};
 use proptest::prelude::*;
 
-use crate::abi::{init, layout, poke, size};
-use crate::batch::{Arena, BatchBuilder, ClassifierSpec, FrameSpec, LabelSpec, ObjectSpec};
+use crate::abi::{init, poke, size};
+use crate::batch::{Arena, BatchBuilder, ClassifierSpec, FrameSpec, LabelSpec, ObjectSpec, fields};
 use crate::named;
-
-/// Every struct of a batch but the pools: its address, and its name.
-fn structs(arena: &Arena) -> Vec<(u64, &'static str)> {
-    let mut all = Vec::new();
-    let node = "GList";
-    for frame in &arena.frames {
-        all.extend([(frame.meta, "NvDsFrameMeta"), (frame.node, node)]);
-        for object in &frame.objects {
-            all.extend([(object.meta, "NvDsObjectMeta"), (object.node, node)]);
-            for classifier in &object.classifiers {
-                all.extend([
-                    (classifier.meta, "NvDsClassifierMeta"),
-                    (classifier.node, node),
-                ]);
-                all.extend(classifier.labels.iter().map(|at| (*at, "NvDsLabelInfo")));
-            }
-        }
-    }
-    all
-}
-
-/// The fields of a struct: offset, size, and whether it is a pointer. The type that each element
-/// says to be of is left alone, as the reader goes by it.
-fn fields(name: &str, generation: Generation) -> Vec<(u64, usize, bool)> {
-    let fields = layout(name, generation)["fields"].as_object().unwrap();
-    let plain = fields.iter().filter(|(name, _)| *name != "base_meta");
-    plain
-        .map(|(_, field)| {
-            let number = |name: &str| field[name].as_u64().unwrap();
-            let pointer = field["type"].as_str().unwrap().starts_with('*');
-            (number("offset"), number("size") as usize, pointer)
-        })
-        .collect()
-}
 
 /// A pointer that the reader must be able to cope with, by a random number.
 fn pointer(known: &[(u64, &str)], random: u64) -> u64 {
@@ -62,7 +28,7 @@ fn pointer(known: &[(u64, &str)], random: u64) -> u64 {
 
 /// Puts anything into the fields. Texts must stay where they are: a struct has no terminator.
 fn scramble(arena: &Arena, random: &[(usize, usize, u64)]) {
-    let known = structs(arena);
+    let known = arena.structs();
     for (which, field, random) in random {
         let (at, name) = known[which % known.len()];
         let fields = fields(name, arena.generation);
