@@ -15,7 +15,7 @@ use crate::codec::{self, CardEncoder, CodecError, PictureEncoder, Scaler};
 use crate::fault::Fault;
 use crate::frame::map::sibling;
 use crate::frame::stats::{PictureStats, statistics};
-use crate::frame::{Frame, View};
+use crate::frame::{Frame, Snapshot, View};
 use crate::meta::{Detection, FrameMeta};
 
 use super::config::{Config, Drawing};
@@ -29,7 +29,6 @@ use super::name::NameFacts;
 use super::picture::region::CropRules;
 use super::picture::{Saved, Shot, Subject, boxes, shots};
 use super::select::Reason;
-use super::snapshot::Snapshot;
 use super::stats::{Fate, Stats, Ticket};
 use super::worker::Process;
 

@@ -2,7 +2,7 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The pixels of a captured frame, taken so that nobody can change them afterwards.
+//! Takes the pixels of captured frames so that nobody can change them afterwards.
 
 use gst_video::{VideoCropMeta, VideoFormat, VideoInfo};
 
@@ -30,22 +30,6 @@ pub enum SnapshotError {
     Cuda(#[from] CudaError),
     #[error(transparent)]
     CudaMemory(#[from] CudaMemoryError),
-}
-
-/// The pixels of a captured frame, where they were.
-#[derive(Debug)]
-pub enum Snapshot {
-    Host(Frame),
-    Card(CardFrame),
-}
-
-impl Snapshot {
-    pub fn info(&self) -> &VideoInfo {
-        match self {
-            Self::Host(frame) => &frame.info,
-            Self::Card(frame) => frame.info(),
-        }
-    }
 }
 
 /// Takes snapshots into reused memory.

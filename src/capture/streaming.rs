@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 
 use gst_video::{VideoCropMeta, VideoInfo};
 
+use crate::frame::Snapshot;
 use crate::frame::caps::Memory;
 use crate::mem::cuda::{CardViewMut, Gpu, Stream};
 use crate::mem::nvmm::{Pixels, Surface, Surfaces};
@@ -21,7 +22,7 @@ use super::config::Config;
 use super::process::{Capture, Facts, Job};
 use super::run::{RenderError, Rendered};
 use super::select::{Best, Decision, FrameFacts, Reason, Selector};
-use super::snapshot::{Snapshot, SnapshotError, Snapshots};
+use super::snapshot::{SnapshotError, Snapshots};
 use super::stats::{Hold, Stats, StreamStats, Ticket};
 
 /// Touched by the streaming thread only, flushes aside.
@@ -502,7 +503,7 @@ impl Streaming {
         let snapshot = match memory {
             Memory::Cuda => {
                 let frame = self.snapshots.of_cuda(buffer, info, self.gpu_id);
-                frame.map(Snapshot::Card)
+                frame.map(|frame| Snapshot::Card(Arc::new(frame)))
             }
             _ => self.snapshots.of_system(buffer, info).map(Snapshot::Host),
         };
@@ -543,7 +544,7 @@ impl Streaming {
                 let copy = |to: &mut CardViewMut<'_>, stream: &Stream| pixels.copy_to(to, stream);
                 self.snapshots
                     .of_card(pixels.gpu(), &capture.info, copy)
-                    .map(Snapshot::Card)
+                    .map(|frame| Snapshot::Card(Arc::new(frame)))
             }
         };
         capture.frame = Some(snapshot.map_err(|error| capture.unreadable(error))?);

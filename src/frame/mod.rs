@@ -14,6 +14,7 @@ pub mod paint;
 pub mod part;
 pub mod planar;
 pub mod pool;
+pub mod snapshot;
 pub mod stats;
 pub mod view;
 
@@ -24,6 +25,7 @@ pub use convert::{ConvertError, Converter};
 pub use map::FrameError;
 pub use part::{Part, chroma_steps};
 pub use pool::{HostPool, PoolError};
+pub use snapshot::Snapshot;
 pub use view::{Plane, PlaneMut, View, ViewError, ViewMut};
 
 /// The formats both elements take in every kind of memory, in our order of preference.

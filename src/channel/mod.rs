@@ -1,0 +1,128 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Named channels: frames of one pipeline into others, in the process or across processes.
+//!
+//! The producer has a [`Writer`], each reader a [`Receive`]. Between them a [`Parcel`] is one frame,
+//! an [`Outbox`] what one reader is to get, and the [`Hub`] all outboxes of a channel:
+//! writer -> hub -> outbox -> reader. Outboxes are bounded, and counted under one lock, so that
+//! `sent = received + dropped + in flight` holds for every reader at every moment.
+
+pub mod address;
+pub mod hub;
+pub mod inproc;
+pub mod outbox;
+pub mod parcel;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::gate::Gate;
+use outbox::Wake;
+
+pub use address::Address;
+pub use hub::{Full, Hub, NoRoom};
+pub use outbox::{Last, Outbox, Popped};
+pub use parcel::{Facts, Parcel, Receipt};
+
+/// What became of the frames of a channel: `sent = received + dropped + in_flight`. At the
+/// producer, summed over all readers that there were.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Counts {
+    /// Frames that the reader was to get.
+    pub sent: u64,
+    pub received: u64,
+    /// For want of room, or as the reader left without taking them.
+    pub dropped: u64,
+    pub in_flight: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.received += other.received;
+        self.dropped += other.dropped;
+        self.in_flight += other.in_flight;
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    #[error("channel {0} has a producer already: only one can send into it")]
+    Taken(String),
+    #[error("cannot open {}: {error}", .path.display())]
+    Socket {
+        path: PathBuf,
+        error: std::io::Error,
+    },
+}
+
+/// What comes out of a channel.
+#[derive(Debug)]
+pub enum Item {
+    Frame(Arc<Parcel>),
+    /// The producer's stream is over.
+    End,
+    /// The producer stopped without an end, and may come back.
+    Stopped,
+    /// The producer is gone without a word, or says what makes no sense.
+    Broken(String),
+}
+
+/// The reading end of a channel. Whoever has it waits on the gate that it was opened with.
+pub trait Receive: Send {
+    /// The next item, if there is one. A frame that is handed out counts as received.
+    fn poll(&mut self) -> Option<Item>;
+
+    /// Whether there is a producer.
+    fn has_producer(&self) -> bool;
+
+    /// Asked from any thread.
+    fn counter(&self) -> Arc<dyn Count>;
+}
+
+/// What [`Receive::counter`] gives.
+pub trait Count: Send + Sync {
+    fn counts(&self) -> Counts;
+}
+
+/// The only producer of a channel.
+pub struct Writer {
+    hub: Arc<Hub>,
+    _place: Place,
+}
+
+/// What frees the channel for the next producer when it is dropped.
+enum Place {
+    InProcess { _place: inproc::Place },
+}
+
+impl Writer {
+    /// Opens a channel for frames of which `bound` per reader may be on their way. `emptied` is
+    /// told, without any lock, when there may be room, a reader, or nothing on its way any more.
+    pub fn open(address: &Address, bound: usize, emptied: Wake) -> Result<Self, ChannelError> {
+        let hub = Arc::new(Hub::new(bound, emptied));
+        let place = match address {
+            Address::InProcess(name) => Place::InProcess {
+                _place: inproc::Place::take(name, hub.clone())?,
+            },
+            Address::Unix(_) => todo!(),
+        };
+        Ok(Self { hub, _place: place })
+    }
+
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+}
+
+/// Opens a channel for reading, whether there is a producer or not. `gate` is woken when there is
+/// something to poll.
+pub fn read(address: &Address, gate: Arc<Gate>) -> Box<dyn Receive> {
+    match address {
+        Address::InProcess(name) => Box::new(inproc::Reader::open(name, gate)),
+        Address::Unix(_) => todo!(),
+    }
+}

@@ -1,0 +1,222 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What one reader is to get: bounded, in order, and counted.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Counts, Parcel};
+
+/// Told when there is something new. Called without any lock.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// Why nothing comes after the last frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Last {
+    /// The stream is over.
+    End,
+    /// The producer stopped, and may come back.
+    Stopped,
+}
+
+/// What leaves an outbox.
+#[derive(Debug)]
+pub enum Popped {
+    /// With its number among all frames that the reader was to get, also the dropped ones.
+    Frame(u64, Arc<Parcel>),
+    Last(Last),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<(u64, Arc<Parcel>)>,
+    /// Popped, and not received yet.
+    on_the_way: VecDeque<Arc<Parcel>>,
+    sent: u64,
+    received: u64,
+    dropped: u64,
+    /// Until it was popped.
+    last: Option<Last>,
+    choked: bool,
+    closed: bool,
+}
+
+impl State {
+    fn in_flight(&self) -> usize {
+        self.waiting.len() + self.on_the_way.len()
+    }
+}
+
+/// The frames that one reader is to get, and those that it is getting.
+pub struct Outbox {
+    state: Mutex<State>,
+    bound: usize,
+    /// For the reader: there is something to pop.
+    filled: Wake,
+    /// For the writer: there may be room, or nothing left.
+    emptied: Wake,
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox")
+            .field("bound", &self.bound)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Outbox {
+    /// For `bound` frames that are not received yet.
+    pub fn new(bound: usize, filled: Wake, emptied: Wake) -> Self {
+        Self {
+            state: Mutex::default(),
+            bound: bound.max(1),
+            filled,
+            emptied,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Changed in single steps that cannot panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn has_room(&self) -> bool {
+        let state = self.state();
+        state.closed || (!state.choked && state.in_flight() < self.bound)
+    }
+
+    /// Takes a frame whatever the room.
+    pub(super) fn push(&self, parcel: &Arc<Parcel>) {
+        let mut state = self.state();
+        let number = state.sent;
+        state.sent += 1;
+        if state.closed {
+            state.dropped += 1;
+            return;
+        }
+        state.waiting.push_back((number, parcel.clone()));
+        drop(state);
+        (self.filled)();
+    }
+
+    /// Takes a frame if there is room, and counts it as dropped if not.
+    pub(super) fn push_or_drop(&self, parcel: &Arc<Parcel>) {
+        if self.has_room() {
+            self.push(parcel);
+        } else {
+            let mut state = self.state();
+            state.sent += 1;
+            state.dropped += 1;
+        }
+    }
+
+    /// Takes a frame; if there is no room, in place of the oldest that is not on the way.
+    pub(super) fn push_over_oldest(&self, parcel: &Arc<Parcel>) {
+        let dropped = match self.has_room() {
+            true => None,
+            false => {
+                let mut state = self.state();
+                let oldest = state.waiting.pop_front();
+                state.dropped += u64::from(oldest.is_some());
+                oldest
+            }
+        };
+        match dropped.is_some() || self.has_room() {
+            true => self.push(parcel),
+            // All are on the way.
+            false => self.push_or_drop(parcel),
+        }
+    }
+
+    /// Nothing comes after what is there. Only the first call counts.
+    pub(super) fn finish(&self, last: Last) {
+        self.state().last.get_or_insert(last);
+        (self.filled)();
+    }
+
+    /// The next frame, which is on the way from then on, or what comes after the last.
+    pub fn pop(&self) -> Option<Popped> {
+        let mut state = self.state();
+        match state.waiting.pop_front() {
+            Some((number, parcel)) => {
+                state.on_the_way.push_back(parcel.clone());
+                Some(Popped::Frame(number, parcel))
+            }
+            None => state.last.take().map(Popped::Last),
+        }
+    }
+
+    /// The reader has got so many more of the frames that are on the way, in their order. Returns
+    /// false if there are not so many.
+    pub fn received(&self, frames: usize) -> bool {
+        let mut state = self.state();
+        if frames > state.on_the_way.len() {
+            return false;
+        }
+        let taken: Vec<_> = state.on_the_way.drain(..frames).collect();
+        state.received += frames as u64;
+        drop(state);
+        taken.iter().for_each(|parcel| parcel.taken());
+        (self.emptied)();
+        true
+    }
+
+    /// How many frames are on the way.
+    pub fn on_the_way(&self) -> usize {
+        self.state().on_the_way.len()
+    }
+
+    /// How many frames are not received.
+    pub fn in_flight(&self) -> usize {
+        self.state().in_flight()
+    }
+
+    /// Takes nothing while the reader keeps too much of what it received.
+    pub fn set_choked(&self, choked: bool) {
+        let was = std::mem::replace(&mut self.state().choked, choked);
+        if was && !choked {
+            (self.emptied)();
+        }
+    }
+
+    /// What is in flight reaches the reader whatever the producer does now.
+    pub(super) fn hand_over(&self) {
+        let state = self.state();
+        let waiting = state.waiting.iter().map(|(_, parcel)| parcel);
+        let all: Vec<_> = waiting.chain(&state.on_the_way).cloned().collect();
+        drop(state);
+        all.iter().for_each(|parcel| parcel.taken());
+    }
+
+    /// The reader is gone: what it did not receive is dropped.
+    pub fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        let on_the_way = std::mem::take(&mut state.on_the_way);
+        state.dropped += (waiting.len() + on_the_way.len()) as u64;
+        drop(state);
+        // Freed without the lock.
+        drop((waiting, on_the_way));
+        (self.emptied)();
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
+    pub fn counts(&self) -> Counts {
+        let state = self.state();
+        Counts {
+            sent: state.sent,
+            received: state.received,
+            dropped: state.dropped,
+            in_flight: state.in_flight() as u64,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! One frame on its way through a channel.
+
+use std::fmt;
+
+use gst_video::VideoInfo;
+
+use crate::frame::Snapshot;
+use crate::meta::FrameMeta;
+
+/// What is known about a frame besides its pixels.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// ns, as in the producer's pipeline.
+    pub pts: Option<u64>,
+    pub duration: Option<u64>,
+    /// It does not follow the frame before it.
+    pub discont: bool,
+    /// Boxes are in pixels of the frame.
+    pub meta: FrameMeta,
+}
+
+/// Told what became of a parcel. Dropped without a word: no reader took it.
+pub trait Receipt: Send + Sync {
+    /// A reader has it, or will get it whatever the producer does now. May be told more than once.
+    fn taken(&self);
+}
+
+/// Pixels, facts, and who is to be told.
+pub struct Parcel {
+    pub picture: Snapshot,
+    pub facts: Facts,
+    /// Differs from run to run of the producer.
+    pub session: u64,
+    receipt: Option<Box<dyn Receipt>>,
+}
+
+impl Parcel {
+    pub fn new(
+        picture: Snapshot,
+        facts: Facts,
+        session: u64,
+        receipt: Option<Box<dyn Receipt>>,
+    ) -> Self {
+        Self {
+            picture,
+            facts,
+            session,
+            receipt,
+        }
+    }
+
+    /// Format, size, rate and colours.
+    pub fn info(&self) -> &VideoInfo {
+        self.picture.info()
+    }
+
+    pub fn taken(&self) {
+        if let Some(receipt) = &self.receipt {
+            receipt.taken();
+        }
+    }
+}
+
+impl fmt::Debug for Parcel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parcel")
+            .field("facts", &self.facts)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
