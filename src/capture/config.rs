@@ -9,9 +9,11 @@ mod rules;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use crate::channel::{Access, Address};
 use crate::codec;
 use crate::fault::{SettingsError, bad};
 
+use super::deliver::channel::ChannelRules;
 use super::deliver::labels::{Form, LabelRules, Place, TextFormat};
 use super::enums::{
     Annotate, Crop, Dedupe, Encoding, Labels, Mode, OnError, OnExists, Overflow, Subsampling,
@@ -69,6 +71,9 @@ pub struct Settings {
     pub labels_location: Option<String>,
     pub log_location: Option<String>,
     pub statistics: bool,
+    pub channel: Option<String>,
+    pub channel_size: u32,
+    pub channel_access: Access,
     pub post_messages: bool,
     pub queue_size: u32,
     pub overflow: Overflow,
@@ -126,6 +131,9 @@ impl Default for Settings {
             labels_location: None,
             log_location: None,
             statistics: false,
+            channel: None,
+            channel_size: 8,
+            channel_access: Access::User,
             post_messages: false,
             queue_size: 8,
             overflow: Overflow::Auto,
@@ -170,6 +178,7 @@ pub struct Config {
     pub statistics: bool,
     /// Of the picture that statistics are made of, also where none is written.
     pub size: (u32, u32),
+    pub channel: Option<ChannelRules>,
     pub post_messages: bool,
     pub queue_size: usize,
     pub overflow: Overflow,
@@ -188,12 +197,14 @@ impl TryFrom<&Settings> for Config {
         let location = set.location.as_deref().filter(|text| !text.is_empty());
         let log = set.log_location.as_deref().filter(|text| !text.is_empty());
         let with_labels = set.labels != Labels::None;
-        if location.is_none() && log.is_none() && !with_labels && !set.post_messages {
+        let channel = channel(set)?;
+        let to_disk = location.is_some() || log.is_some() || with_labels;
+        if !to_disk && channel.is_none() && !set.post_messages {
             return bad(
                 "location",
                 "nothing would be captured: set location=out/%06d.jpg for pictures, \
                  log-location=out/log.jsonl for records, labels and labels-location for label \
-                 files, or post-messages=true",
+                 files, channel=name for other pipelines, or post-messages=true",
             );
         }
         if set.eos_after_max && set.max_captures == 0 {
@@ -218,6 +229,8 @@ impl TryFrom<&Settings> for Config {
         }
         let labels = labels(set, location, log, &rules)?;
         let workers = match set.workers {
+            // They have nothing to do.
+            _ if !to_disk && !set.post_messages => 1,
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             workers => workers as usize,
         };
@@ -229,6 +242,7 @@ impl TryFrom<&Settings> for Config {
             labels,
             statistics: set.statistics,
             size: (set.width, set.height),
+            channel,
             post_messages: set.post_messages,
             queue_size: set.queue_size as usize,
             overflow: set.overflow,
@@ -239,6 +253,46 @@ impl TryFrom<&Settings> for Config {
             unique_id: set.unique_id,
         })
     }
+}
+
+fn channel(set: &Settings) -> Result<Option<ChannelRules>, SettingsError> {
+    const PROPERTY: &str = "channel";
+    let d = Settings::default();
+    let Some(name) = set.channel.as_deref().filter(|text| !text.is_empty()) else {
+        for (property, is_set) in [
+            ("channel-size", set.channel_size != d.channel_size),
+            ("channel-access", set.channel_access != d.channel_access),
+        ] {
+            if is_set {
+                return bad(property, "needs channel, the name of one");
+            }
+        }
+        return Ok(None);
+    };
+    let address = Address::parse(name).or_else(|reason| bad(PROPERTY, reason))?;
+    let is_shared = matches!(address, Address::Unix(_));
+    if !is_shared && set.channel_access != d.channel_access {
+        return bad(
+            "channel-access",
+            format!("is for channels across processes: write channel=unix:/path, not {name}"),
+        );
+    }
+    let template = Template::parse(name).or_else(|error| bad(PROPERTY, error.to_string()))?;
+    if !template.is_of_stream() {
+        return bad(
+            PROPERTY,
+            format!(
+                "\"{name}\": all frames of a stream go into one channel, so only {{stream}}, \
+                 {{pad}} and {{sensor}} can be in its name"
+            ),
+        );
+    }
+    Ok(Some(ChannelRules {
+        template,
+        size: set.channel_size as usize,
+        access: set.channel_access,
+        is_shared,
+    }))
 }
 
 /// However the current folder is written into it.

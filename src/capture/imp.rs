@@ -12,6 +12,7 @@ use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_video::{VideoInfo, VideoMeta};
 
+use crate::channel::{Full, NoRoom, Parcel};
 use crate::fault::Fault;
 use crate::frame::caps;
 use crate::gate::{Gate, Wait};
@@ -22,6 +23,7 @@ use crate::mem::sys::base_sink::{
 
 use super::CAT;
 use super::config::{Config, Settings};
+use super::deliver::channel::{Channel, Channels};
 use super::deliver::message::Outlet;
 use super::enums::Overflow;
 use super::nvevent;
@@ -51,6 +53,9 @@ const IDLE: u8 = 0;
 const FIRST: u8 = 1;
 /// The first buffer is let through in PAUSED; the next one is to wait.
 const PASSING: u8 = 2;
+
+/// How long a channel may be without a reader before that is said.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -89,6 +94,9 @@ impl DsFrameCapture {
         if done != Wait::Ready(()) {
             self.abandon(&run);
         }
+        if let Some(channels) = &run.channels {
+            channels.close();
+        }
         run.worker.process().outlet.saved_summary();
         let stuck = run.worker.stop();
         if stuck > 0 {
@@ -100,7 +108,24 @@ impl DsFrameCapture {
         }
     }
 
+    /// The streams behind a pad of the muxer are over, or all of them.
+    fn end_channels(&self, run: &Run, pad_index: Option<u32>) {
+        if let Some(channels) = &run.channels {
+            channels.end(pad_index);
+        }
+    }
+
     fn abandon(&self, run: &Run) {
+        let in_flight = run.channels.as_ref().map_or(0, Channels::in_flight);
+        if in_flight > 0 {
+            let text = format!(
+                "{in_flight} frames were not received by readers of channel {} within \
+                 drain-timeout ({} ms); they can still be",
+                lock(&self.settings).channel.as_deref().unwrap_or_default(),
+                run.config.drain_timeout.as_millis()
+            );
+            Fault::resource(gst::ResourceError::Busy, text).post_warning(self.obj().upcast_ref());
+        }
         let lost = run.worker.abandon();
         if lost > 0 {
             let text = format!(
@@ -144,6 +169,18 @@ impl DsFrameCapture {
     }
 
     fn submit(&self, run: &Run, mut job: Job) -> Result<(), gst::FlowError> {
+        if let Some(channels) = &run.channels {
+            let sent = self.send(run, channels, &job, |channel, parcel| {
+                self.send_parcel(run, channel, parcel)
+            });
+            if !run.worker.process().is_needed() {
+                return sent;
+            }
+            if sent.is_err() {
+                job.ticket.settle(Fate::DroppedFlush);
+                return sent;
+            }
+        }
         loop {
             job = match run.worker.submit(job) {
                 Ok(()) => return Ok(()),
@@ -178,9 +215,102 @@ impl DsFrameCapture {
         }
     }
 
+    /// Sends the frames of a job into their channels, by `send`, which may be interrupted.
+    fn send(
+        &self,
+        run: &Run,
+        channels: &Channels,
+        job: &Job,
+        send: impl Fn(&Channel, &Arc<Parcel>) -> Result<(), gst::FlowError>,
+    ) -> Result<(), gst::FlowError> {
+        let delivery = run.worker.process();
+        // Where nothing else is made of them, a frame is captured when a reader has it.
+        let ticket = (!delivery.is_needed()).then_some(&job.ticket);
+        let settle = |fate| ticket.map(|ticket| ticket.settle_one(fate));
+        let mut outcome = Ok(());
+        for capture in &job.captures {
+            if outcome.is_err() {
+                settle(Fate::DroppedFlush);
+                continue;
+            }
+            match channels.parcel(capture, ticket) {
+                Ok((channel, parcel)) => {
+                    outcome = send(&channel, &parcel);
+                    if outcome.is_err() {
+                        parcel.withdraw();
+                    }
+                }
+                Err(error) => {
+                    settle(Fate::Failed);
+                    delivery.report((&error).into());
+                }
+            }
+        }
+        outcome
+    }
+
+    fn send_parcel(
+        &self,
+        run: &Run,
+        channel: &Channel,
+        parcel: &Arc<Parcel>,
+    ) -> Result<(), gst::FlowError> {
+        loop {
+            let Err(NoRoom { readers }) = channel.hub().send(parcel, Full::Refuse) else {
+                return Ok(());
+            };
+            let full = match self.overflow(run) {
+                Overflow::DropNewest => Full::DropNewest,
+                Overflow::DropOldest | Overflow::Auto => Full::DropOldest,
+                Overflow::Block => {
+                    self.wait_for_room(run, channel, readers)?;
+                    continue;
+                }
+            };
+            // Refuses nothing.
+            let _ = channel.hub().send(parcel, full);
+            return Ok(());
+        }
+    }
+
+    fn wait_for_room(
+        &self,
+        run: &Run,
+        channel: &Channel,
+        readers: usize,
+    ) -> Result<(), gst::FlowError> {
+        let room = || channel.hub().has_room().then_some(());
+        if readers > 0 {
+            return self.wait(run, None, room).map(drop);
+        }
+        if self.wait(run, Some(PATIENCE), room)? == Wait::TimedOut {
+            if channel.say_waiting() {
+                let text = format!(
+                    "channel {} has no reader: the pipeline waits for one, as property \
+                     \"overflow\" is block, or auto without a live source",
+                    channel.name()
+                );
+                Fault::resource(gst::ResourceError::Busy, text)
+                    .post_warning(self.obj().upcast_ref());
+            }
+            return self.wait(run, None, room).map(drop);
+        }
+        Ok(())
+    }
+
     /// Submits what was held, whatever the room, and says what is new.
     fn submit_held(&self, run: &Run, rendered: Rendered) {
         for job in rendered.jobs {
+            if let Some(channels) = &run.channels {
+                // Refuses nothing.
+                let _ = self.send(run, channels, &job, |channel, parcel| {
+                    let _ = channel.hub().send(parcel, Full::Exceed);
+                    Ok(())
+                });
+                if !run.worker.process().is_needed() {
+                    continue;
+                }
+            }
             run.worker.submit_held(job);
         }
         self.say(run, &rendered.news);
@@ -196,6 +326,7 @@ impl DsFrameCapture {
     /// `max-captures` is reached, and nothing that belongs to them is still to come.
     fn end_after_max(&self, run: &Run) {
         if run.config.eos_after_max {
+            self.end_channels(run, None);
             let submit = |job| run.worker.submit_last(job);
             run.worker
                 .process()
@@ -219,6 +350,7 @@ impl DsFrameCapture {
                 let rendered = run.end_streams(Some(pad_index));
                 let exhausted = rendered.exhausted;
                 self.submit_held(run, rendered);
+                self.end_channels(run, Some(pad_index));
                 if exhausted {
                     // There may be no further buffer.
                     self.end_after_max(run);
@@ -557,10 +689,11 @@ impl WaitEvent for DsFrameCapture {
         };
         self.submit_held(&run, run.end_streams(None));
         self.submit_last(&run);
+        self.end_channels(&run, None);
         let deadline = Instant::now() + run.config.drain_timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let done = || (run.worker.left() == 0).then_some(());
+            let done = || (run.left() == 0).then_some(());
             match self.wait(&run, Some(left), done)? {
                 Wait::Ready(()) => break,
                 Wait::TimedOut => {

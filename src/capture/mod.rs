@@ -101,6 +101,7 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     {
         use gst::prelude::*;
         for enumeration in [
+            crate::channel::Access::static_type(),
             enums::Annotate::static_type(),
             enums::Crop::static_type(),
             enums::Dedupe::static_type(),

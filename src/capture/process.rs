@@ -42,6 +42,10 @@ pub struct Facts {
     pub frame: u64,
     /// ns.
     pub pts: Option<u64>,
+    /// ns.
+    pub duration: Option<u64>,
+    /// It does not follow the frame before it.
+    pub discont: bool,
     pub taken_at: jiff::Timestamp,
     pub reason: Reason,
     /// What the metadata says. Boxes are in pixels of the captured frame.
@@ -288,6 +292,11 @@ impl Delivery {
             left_out_said: AtomicBool::new(false),
         };
         Ok((delivery, first))
+    }
+
+    /// Whether anything is made of captures.
+    pub fn is_needed(&self) -> bool {
+        self.pictures.is_some() || self.log.is_some() || self.labels.is_some() || self.post_messages
     }
 
     /// Whether anything is made from the pixels.

@@ -17,6 +17,7 @@ use crate::gate::Gate;
 use crate::mem::nvmm;
 
 use super::config::Config;
+use super::deliver::channel::Channels;
 use super::deliver::message::Outlet;
 use super::deliver::{DeliverError, OpenError};
 use super::process::{Delivery, Job};
@@ -65,6 +66,7 @@ pub struct Run {
     pub config: Config,
     pub gate: Arc<Gate>,
     pub worker: Worker<Delivery>,
+    pub channels: Option<Channels>,
     streaming: Mutex<Streaming>,
     requests: Mutex<Vec<Option<u32>>>,
     has_requests: AtomicBool,
@@ -111,7 +113,14 @@ impl Run {
     ) -> Result<Self, Fault> {
         let (delivery, first) =
             Delivery::open(&config, stats.clone(), outlet).map_err(|error| open_error(&error))?;
-        let with_pixels = delivery.needs_pixels();
+        let channels = match config.channel.clone() {
+            None => None,
+            Some(rules) => {
+                let channels = Channels::open(rules, gate.clone(), stats.clone());
+                Some(channels.map_err(|error| Fault::from(&error))?)
+            }
+        };
+        let with_pixels = delivery.needs_pixels() || channels.is_some();
         let worker = Worker::spawn(
             // Names of threads end after 15 bytes.
             "dsframecap",
@@ -129,9 +138,17 @@ impl Run {
             config,
             gate,
             worker,
+            channels,
             requests: Mutex::default(),
             has_requests: AtomicBool::new(false),
         })
+    }
+
+    /// What was accepted and is not delivered: jobs, and frames that readers of a channel have not
+    /// received.
+    pub fn left(&self) -> u64 {
+        let in_flight = self.channels.as_ref().map_or(0, Channels::in_flight);
+        self.worker.left() as u64 + in_flight
     }
 
     /// Asks for the next frame of a stream, or of each.

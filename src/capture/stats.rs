@@ -11,10 +11,12 @@
 //! not selected.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+
+use crate::channel::{self, Hub};
 
 /// How a selected frame ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,6 +239,8 @@ pub struct Stats {
     pub metadata_left_out: AtomicU64,
     /// Frames that did not match because the condition could not be evaluated for them.
     pub condition_errors: AtomicU64,
+    /// In the order in which they were opened.
+    channels: Mutex<Vec<(String, Arc<Hub>)>>,
     /// Microseconds from frame to bytes.
     encode_time: Mutex<Histogram<u32>>,
     started: Instant,
@@ -263,6 +267,20 @@ pub struct Snapshot {
     pub encode_time_p50: u64,
     pub encode_time_p99: u64,
     pub streams: Vec<StreamSnapshot>,
+    pub channels: Vec<ChannelSnapshot>,
+}
+
+/// A channel, summed over all readers that it had.
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ChannelSnapshot {
+    pub name: String,
+    /// That it has now.
+    pub readers: u64,
+    #[serde(flatten)]
+    pub counts: channel::Counts,
+    /// Frames that no reader was there for.
+    pub unread: u64,
 }
 
 #[derive(Debug, Clone, serde::Serialize)]
@@ -288,6 +306,7 @@ impl Default for Stats {
             labels_left_out: AtomicU64::new(0),
             metadata_left_out: AtomicU64::new(0),
             condition_errors: AtomicU64::new(0),
+            channels: Mutex::default(),
             encode_time: Mutex::new(encode_time),
             started: Instant::now(),
         }
@@ -312,6 +331,14 @@ impl Stats {
         if parts > 0 {
             self.metadata_left_out.fetch_add(parts, Ordering::Relaxed);
         }
+    }
+
+    pub fn add_channel(&self, name: &str, hub: Arc<Hub>) {
+        self.channels().push((name.to_owned(), hub));
+    }
+
+    fn channels(&self) -> MutexGuard<'_, Vec<(String, Arc<Hub>)>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn record_encode_time(&self, time: Duration) {
@@ -346,6 +373,13 @@ impl Stats {
                 counts: stats.counts(),
             })
             .collect();
+        let channel = |(name, hub): &(String, Arc<Hub>)| ChannelSnapshot {
+            name: name.clone(),
+            readers: hub.readers() as u64,
+            counts: hub.counts(),
+            unread: hub.unread(),
+        };
+        let channels = self.channels().iter().map(channel).collect();
         let mut total = Counts::default();
         for stream in &streams {
             total.add(&stream.counts);
@@ -370,6 +404,7 @@ impl Stats {
             encode_time_p50: encode_time.value_at_quantile(0.5) * 1000,
             encode_time_p99: encode_time.value_at_quantile(0.99) * 1000,
             streams,
+            channels,
         }
     }
 }
@@ -384,6 +419,21 @@ impl Snapshot {
             structure.build()
         });
         let streams: gst::List = streams
+            .map(|s| glib::value::ToSendValue::to_send_value(&s))
+            .collect();
+        let channels = self.channels.iter().map(|channel| {
+            let counts = &channel.counts;
+            gst::Structure::builder("channel")
+                .field("name", &channel.name)
+                .field("readers", channel.readers)
+                .field("sent", counts.sent)
+                .field("received", counts.received)
+                .field("dropped", counts.dropped)
+                .field("in-flight", counts.in_flight)
+                .field("unread", channel.unread)
+                .build()
+        });
+        let channels: gst::List = channels
             .map(|s| glib::value::ToSendValue::to_send_value(&s))
             .collect();
         let mut structure = gst::Structure::builder("dsframecapture-stats");
@@ -404,6 +454,7 @@ impl Snapshot {
             .field("encode-time-p50", self.encode_time_p50)
             .field("encode-time-p99", self.encode_time_p99)
             .field("streams", streams)
+            .field("channels", channels)
             .build()
     }
 

@@ -474,6 +474,10 @@ impl Streaming {
                 stream: seen.meta.source_id,
                 frame: seen.frame,
                 pts: seen.pts,
+                duration: buffer
+                    .duration()
+                    .map_or_else(|| frame_time(&input.info), |d| Some(d.nseconds())),
+                discont: buffer.flags().contains(gst::BufferFlags::DISCONT),
                 taken_at: jiff::Timestamp::now(),
                 reason: Reason::Pre,
                 meta: seen.meta.clone(),
@@ -572,6 +576,14 @@ impl Capture {
             error,
         }
     }
+}
+
+/// How long a frame is shown at the rate of the caps, in ns.
+fn frame_time(info: &VideoInfo) -> Option<u64> {
+    let (numer, denom) = (info.fps().numer(), info.fps().denom());
+    let (numer, denom) = (u64::try_from(numer).ok()?, u64::try_from(denom).ok()?);
+    let second = gst::ClockTime::SECOND.nseconds();
+    second.checked_mul(denom)?.checked_div(numer)
 }
 
 fn shift(detection: &mut Detection, (x, y): (u32, u32)) {

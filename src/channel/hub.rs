@@ -49,6 +49,12 @@ pub struct Hub {
     emptied: Wake,
 }
 
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").finish_non_exhaustive()
+    }
+}
+
 impl Hub {
     /// For `bound` frames per reader that are not received yet. `emptied` is told, without any
     /// lock, when that may have changed.

@@ -49,6 +49,29 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
+/// Who may be at the other end of a channel across processes. A property of both elements: names
+/// and numbers are API.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[repr(u32)]
+#[enum_type(name = "GstDsFrameChannelAccess")]
+pub enum Access {
+    #[default]
+    #[enum_value(name = "Processes of the same user", nick = "user")]
+    User = 0,
+    #[enum_value(name = "And of the same group", nick = "group")]
+    Group = 1,
+    #[enum_value(name = "Any process that reaches the socket", nick = "all")]
+    All = 2,
+}
+
+/// How a channel is opened for sending.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Frames per reader that it has not received yet, at most.
+    pub size: usize,
+    pub access: Access,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
     #[error("channel {0} has a producer already: only one can send into it")]
@@ -101,10 +124,10 @@ enum Place {
 }
 
 impl Writer {
-    /// Opens a channel for frames of which `bound` per reader may be on their way. `emptied` is
-    /// told, without any lock, when there may be room, a reader, or nothing on its way any more.
-    pub fn open(address: &Address, bound: usize, emptied: Wake) -> Result<Self, ChannelError> {
-        let hub = Arc::new(Hub::new(bound, emptied));
+    /// Opens a channel. `emptied` is told, without any lock, when there may be room, a reader, or
+    /// nothing on its way any more.
+    pub fn open(address: &Address, options: Options, emptied: Wake) -> Result<Self, ChannelError> {
+        let hub = Arc::new(Hub::new(options.size, emptied));
         let place = match address {
             Address::InProcess(name) => Place::InProcess {
                 _place: inproc::Place::take(name, hub.clone())?,
@@ -121,7 +144,7 @@ impl Writer {
 
 /// Opens a channel for reading, whether there is a producer or not. `gate` is woken when there is
 /// something to poll.
-pub fn read(address: &Address, gate: Arc<Gate>) -> Box<dyn Receive> {
+pub fn read(address: &Address, _access: Access, gate: Arc<Gate>) -> Box<dyn Receive> {
     match address {
         Address::InProcess(name) => Box::new(inproc::Reader::open(name, gate)),
         Address::Unix(_) => todo!(),

@@ -27,6 +27,9 @@ pub struct Facts {
 pub trait Receipt: Send + Sync {
     /// A reader has it, or will get it whatever the producer does now. May be told more than once.
     fn taken(&self);
+
+    /// It was not sent, as the producer was interrupted.
+    fn withdrawn(&self);
 }
 
 /// Pixels, facts, and who is to be told.
@@ -58,7 +61,14 @@ impl Parcel {
         self.picture.info()
     }
 
-    pub fn taken(&self) {
+    /// Instead of sending it.
+    pub fn withdraw(&self) {
+        if let Some(receipt) = &self.receipt {
+            receipt.withdrawn();
+        }
+    }
+
+    pub(super) fn taken(&self) {
         if let Some(receipt) = &self.receipt {
             receipt.taken();
         }

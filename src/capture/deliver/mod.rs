@@ -2,8 +2,9 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! How captures leave: as files, labels, log lines and bus messages.
+//! How captures leave: as files, labels, log lines, bus messages and through channels.
 
+pub mod channel;
 pub mod files;
 pub mod labels;
 pub mod lines;
@@ -41,6 +42,8 @@ pub enum DeliverError {
         frame: u64,
         error: CodecError,
     },
+    #[error("property \"channel\": {name}: {reason}")]
+    Channel { name: String, reason: String },
     #[error("encoding frame {frame} of stream {stream} went wrong; please report this")]
     Panic { stream: u32, frame: u64 },
 }
@@ -97,6 +100,7 @@ impl From<&DeliverError> for Fault {
             {
                 Self::resource(gst::ResourceError::NoSpaceLeft, error)
             }
+            DeliverError::Channel { .. } => Self::resource(gst::ResourceError::OpenWrite, error),
             DeliverError::Write { .. } | DeliverError::Exists { .. } => {
                 Self::resource(gst::ResourceError::Write, error)
             }

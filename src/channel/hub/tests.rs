@@ -26,6 +26,8 @@ impl Receipt for Slip {
     fn taken(&self) {
         self.taken.store(1, Ordering::SeqCst);
     }
+
+    fn withdrawn(&self) {}
 }
 
 impl Drop for Slip {

@@ -1,0 +1,254 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Frames into named channels: on the streaming thread and by reference, as a queue would.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::capture::name::Template;
+use crate::capture::process::Capture;
+use crate::capture::stats::{Fate, Stats, Ticket};
+use crate::channel::{self, Access, Address, Hub, Parcel, Receipt, Writer};
+use crate::gate::Gate;
+
+use super::DeliverError;
+
+/// Names come from metadata; each channel costs memory, and a socket perhaps.
+const MAX_CHANNELS: usize = 1024;
+
+/// Where frames go.
+#[derive(Debug, Clone)]
+pub struct ChannelRules {
+    /// Of the channel's name; the same for all frames of a stream.
+    pub template: Template,
+    /// Frames per reader that it has not received yet, at most.
+    pub size: usize,
+    pub access: Access,
+    /// The frames are for other processes.
+    pub is_shared: bool,
+}
+
+/// A channel that is open.
+pub struct Channel {
+    name: String,
+    writer: Writer,
+    streams: Mutex<Vec<Stream>>,
+    said_waiting: AtomicBool,
+}
+
+/// Whose frames go into a channel.
+struct Stream {
+    id: u32,
+    pad_index: u32,
+    ended: bool,
+}
+
+impl Channel {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn hub(&self) -> &Hub {
+        self.writer.hub()
+    }
+
+    /// True once, for the first who is to say that there is no reader.
+    pub fn say_waiting(&self) -> bool {
+        !self.said_waiting.swap(true, Ordering::AcqRel)
+    }
+
+    fn streams(&self) -> MutexGuard<'_, Vec<Stream>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, id: u32, pad_index: u32) {
+        let mut streams = self.streams();
+        match streams.iter_mut().find(|stream| stream.id == id) {
+            Some(stream) => {
+                stream.pad_index = pad_index;
+                stream.ended = false;
+            }
+            None => streams.push(Stream {
+                id,
+                pad_index,
+                ended: false,
+            }),
+        }
+    }
+
+    /// Ends the streams behind a pad. True if that were all that are left.
+    fn end_streams(&self, pad_index: u32) -> bool {
+        let mut streams = self.streams();
+        let mut of_pad = false;
+        for stream in streams.iter_mut().filter(|s| s.pad_index == pad_index) {
+            of_pad |= !std::mem::replace(&mut stream.ended, true);
+        }
+        of_pad && streams.iter().all(|stream| stream.ended)
+    }
+}
+
+/// What becomes of a frame that is for channels only.
+struct Slip {
+    ticket: Arc<Ticket>,
+    settled: AtomicBool,
+}
+
+impl Slip {
+    fn settle(&self, fate: Fate) {
+        if !self.settled.swap(true, Ordering::AcqRel) {
+            self.ticket.settle_one(fate);
+        }
+    }
+}
+
+impl Receipt for Slip {
+    fn taken(&self) {
+        self.settle(Fate::Captured);
+    }
+
+    fn withdrawn(&self) {
+        self.settle(Fate::DroppedFlush);
+    }
+}
+
+impl Drop for Slip {
+    fn drop(&mut self) {
+        self.settle(Fate::DroppedOverflow);
+    }
+}
+
+/// The channels that an element sends into, for one run of it.
+pub struct Channels {
+    rules: ChannelRules,
+    gate: Arc<Gate>,
+    stats: Arc<Stats>,
+    open: Mutex<BTreeMap<String, Arc<Channel>>>,
+}
+
+impl Channels {
+    /// `gate` is woken when a reader has room, comes or goes. A channel whose name is known already
+    /// is opened here, the others with their first frame.
+    pub fn open(
+        rules: ChannelRules,
+        gate: Arc<Gate>,
+        stats: Arc<Stats>,
+    ) -> Result<Self, DeliverError> {
+        let channels = Self {
+            rules,
+            gate,
+            stats,
+            open: Mutex::default(),
+        };
+        if let Some(name) = channels.rules.template.literal() {
+            channels.named(name.to_owned())?;
+        }
+        Ok(channels)
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Channel>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn named(&self, name: String) -> Result<Arc<Channel>, DeliverError> {
+        let mut open = self.all();
+        if let Some(channel) = open.get(&name) {
+            return Ok(channel.clone());
+        }
+        let failed = |reason: String| DeliverError::Channel {
+            name: name.clone(),
+            reason,
+        };
+        if open.len() >= MAX_CHANNELS {
+            return Err(failed(format!(
+                "{MAX_CHANNELS} are open already, and no more are opened"
+            )));
+        }
+        let address = Address::parse(&name).map_err(failed)?;
+        let options = channel::Options {
+            size: self.rules.size,
+            access: self.rules.access,
+        };
+        let gate = self.gate.clone();
+        let writer = Writer::open(&address, options, Arc::new(move || gate.wake()))
+            .map_err(|error| failed(error.to_string()))?;
+        let channel = Arc::new(Channel {
+            name: name.clone(),
+            writer,
+            streams: Mutex::default(),
+            said_waiting: AtomicBool::new(false),
+        });
+        self.stats.add_channel(&name, channel.writer.hub().clone());
+        open.insert(name, channel.clone());
+        Ok(channel)
+    }
+
+    /// A frame as it is sent, and where. With a ticket, what becomes of the frame is up to its
+    /// readers alone.
+    pub fn parcel(
+        &self,
+        capture: &Capture,
+        ticket: Option<&Arc<Ticket>>,
+    ) -> Result<(Arc<Channel>, Arc<Parcel>), DeliverError> {
+        let facts = &capture.facts;
+        let name = self.rules.template.render(&facts.frame_name());
+        let channel = self.named(name.to_string_lossy().into_owned())?;
+        channel.note(facts.stream, facts.meta.pad_index);
+        let Some(picture) = capture.frame.clone() else {
+            let reason = format!(
+                "frame {} of stream {} has no pixels",
+                facts.frame, facts.stream
+            );
+            let name = channel.name.clone();
+            return Err(DeliverError::Channel { name, reason });
+        };
+        let mut meta = facts.meta.clone();
+        meta.source_id = facts.stream;
+        meta.frame_number = Some(facts.frame);
+        let facts = channel::Facts {
+            pts: facts.pts,
+            duration: facts.duration,
+            discont: facts.discont,
+            meta,
+        };
+        let receipt = ticket.map(|ticket| -> Box<dyn Receipt> {
+            Box::new(Slip {
+                ticket: ticket.clone(),
+                settled: AtomicBool::new(false),
+            })
+        });
+        let session = channel.hub().session();
+        let parcel = Arc::new(Parcel::new(picture, facts, session, receipt));
+        Ok((channel, parcel))
+    }
+
+    /// All streams are over, or those behind a pad of the muxer.
+    pub fn end(&self, pad_index: Option<u32>) {
+        let all: Vec<_> = self.all().values().cloned().collect();
+        for channel in all {
+            let is_over = match pad_index {
+                None => true,
+                // What several streams share is over with the last stream of all.
+                Some(_) if self.rules.template.literal().is_some() => false,
+                Some(pad_index) => channel.end_streams(pad_index),
+            };
+            if is_over {
+                channel.hub().end();
+            }
+        }
+    }
+
+    /// Frames that readers have not received.
+    pub fn in_flight(&self) -> u64 {
+        self.all().values().map(|c| c.hub().in_flight()).sum()
+    }
+
+    /// Frees the channels for the next producer. What is in flight reaches its readers.
+    pub fn close(&self) {
+        // Dropped without the lock.
+        let all = std::mem::take(&mut *self.all());
+        drop(all);
+    }
+}
