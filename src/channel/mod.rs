@@ -15,6 +15,7 @@ pub mod inproc;
 pub mod outbox;
 pub mod parcel;
 pub mod unix;
+pub mod wire;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -121,6 +122,7 @@ pub struct Writer {
 /// What frees the channel for the next producer when it is dropped.
 enum Place {
     InProcess { _place: inproc::Place },
+    Unix { _server: unix::Server },
 }
 
 impl Writer {
@@ -132,7 +134,9 @@ impl Writer {
             Address::InProcess(name) => Place::InProcess {
                 _place: inproc::Place::take(name, hub.clone())?,
             },
-            Address::Unix(_) => todo!(),
+            Address::Unix(path) => Place::Unix {
+                _server: unix::Server::open(path, options.access, hub.clone())?,
+            },
         };
         Ok(Self { hub, _place: place })
     }

@@ -20,6 +20,7 @@ use rustix::net::{
     SocketType,
 };
 
+use crate::channel::Access;
 use crate::mem::sys::peer::User;
 
 /// What the address of a socket has room for, with a zero after it.
@@ -31,19 +32,8 @@ const BACKLOG: i32 = 64;
 /// Room for one descriptor more than any message has, so that it is noticed.
 const MAX_FDS: usize = 2;
 
-/// Who may be at the other end of a channel, besides root.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Access {
-    /// Processes of the same user.
-    #[default]
-    User,
-    /// Also processes of the same group.
-    Group,
-    /// Any process that reaches the socket.
-    All,
-}
-
 impl Access {
+    /// Root may be anywhere.
     pub fn admits(self, own: User, peer: User) -> bool {
         let user = peer.uid == own.uid || peer.uid == 0;
         match self {

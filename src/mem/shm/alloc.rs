@@ -8,7 +8,7 @@
 
 use std::ffi::c_void;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use gst::glib::translate::IntoGlib;
@@ -41,6 +41,7 @@ struct Tag {
     serial: u64,
     size: usize,
     counted: Bytes,
+    retired: AtomicBool,
 }
 
 impl Drop for Tag {
@@ -59,6 +60,18 @@ pub struct Shared<'a> {
     pub size: usize,
     /// Where in the file this memory begins.
     pub offset: usize,
+    retired: &'a AtomicBool,
+}
+
+impl Shared<'_> {
+    /// Somebody may read it for ever: no pool uses it again.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
 }
 
 /// Memory to be written here and read elsewhere; it counts in `counted` until it is freed.
@@ -119,6 +132,7 @@ fn wrap(fd: OwnedFd, size: usize, counted: &Bytes) -> Result<gst::Memory, ShmErr
         serial: SERIALS.fetch_add(1, Ordering::Relaxed),
         size,
         counted: counted.clone(),
+        retired: AtomicBool::new(false),
     });
     let object = memory.as_mut_ptr().cast();
     let quark = TAG.into_glib();
@@ -153,5 +167,6 @@ pub fn identify(memory: &gst::MemoryRef) -> Option<Shared<'_>> {
         serial: tag.serial,
         size: tag.size,
         offset: memory.offset(),
+        retired: &tag.retired,
     })
 }

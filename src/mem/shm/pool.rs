@@ -14,7 +14,7 @@ use gst_video::{
     VideoFrameFlags, VideoInfo, VideoMeta,
 };
 
-use super::{Bytes, ShmError, alloc};
+use super::{Bytes, ShmError, alloc, identify};
 
 /// What every buffer is like.
 #[derive(Clone)]
@@ -73,6 +73,15 @@ mod imp {
                 gst::error!(gst::CAT_RUST, imp = self, "{error}");
                 gst::FlowError::Error
             })
+        }
+
+        fn reset_buffer(&self, buffer: &mut gst::BufferRef) {
+            self.parent_reset_buffer(buffer);
+            let mut shared = buffer.iter_memories().filter_map(identify);
+            if shared.any(|shared| shared.is_retired()) {
+                // GStreamer frees a buffer with this flag instead of using it again.
+                buffer.set_flags(gst::BufferFlags::TAG_MEMORY);
+            }
         }
     }
 }

@@ -303,8 +303,16 @@ fn the_pool_uses_its_memory_again() {
     assert_eq!(pool.bytes(), 5 * info.size());
     drop(part);
     assert_eq!(pool.bytes(), 4 * info.size());
-    pool.set_active(false).unwrap();
+    // Nor is one that somebody outside may read.
+    let retired = identify(later[1].peek_memory(0)).unwrap();
+    retired.retire();
+    let retired = retired.serial;
     drop(later);
+    assert_eq!(pool.bytes(), 3 * info.size());
+    let last: Vec<_> = (0..4).map(|_| pool.acquire_buffer(None).unwrap()).collect();
+    assert!(last.iter().all(|buffer| serial(buffer) != retired));
+    pool.set_active(false).unwrap();
+    drop(last);
     assert_eq!(pool.bytes(), 0);
 }
 
