@@ -13,6 +13,7 @@
 use gst::glib;
 
 pub mod capture;
+pub mod channel;
 pub mod codec;
 pub mod fault;
 pub mod frame;
