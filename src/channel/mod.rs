@@ -148,9 +148,13 @@ impl Writer {
 
 /// Opens a channel for reading, whether there is a producer or not. `gate` is woken when there is
 /// something to poll.
-pub fn read(address: &Address, _access: Access, gate: Arc<Gate>) -> Box<dyn Receive> {
+pub fn read(
+    address: &Address,
+    _access: Access,
+    gate: Arc<Gate>,
+) -> Result<Box<dyn Receive>, ChannelError> {
     match address {
-        Address::InProcess(name) => Box::new(inproc::Reader::open(name, gate)),
+        Address::InProcess(name) => Ok(Box::new(inproc::Reader::open(name, gate))),
         Address::Unix(_) => todo!(),
     }
 }

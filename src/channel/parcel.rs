@@ -61,6 +61,20 @@ impl Parcel {
         }
     }
 
+    /// The same frame, without what its producer is told.
+    pub fn share(&self) -> Self {
+        Self {
+            picture: self.picture.clone(),
+            facts: self.facts.clone(),
+            session: self.session,
+            receipt: None,
+        }
+    }
+
+    pub fn into_parts(self) -> (Snapshot, Facts) {
+        (self.picture, self.facts)
+    }
+
     /// Format, size, rate and colours.
     pub fn info(&self) -> &VideoInfo {
         self.picture.info()

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use gst_video::VideoFormat;
 
+use crate::channel::{Access, Address};
 use crate::fault::{SettingsError, bad};
 use crate::frame::{FORMATS, SYSTEM_FORMATS};
 use crate::mem::sys::generation::Generation;
 
 use super::enums::{Device, MemoryType, OnError, OnTimeout};
+use super::source::channel;
 use super::source::pattern::Pattern;
 
 /// Mirrors the properties, with their defaults.
@@ -23,6 +25,8 @@ pub struct Settings {
     pub frame_code_stream: u32,
     pub location: Option<String>,
     pub uri: Option<String>,
+    pub channel: Option<String>,
+    pub channel_access: Access,
     pub format: Option<String>,
     pub width: u32,
     pub height: u32,
@@ -56,6 +60,8 @@ impl Default for Settings {
             frame_code_stream: 0,
             location: None,
             uri: None,
+            channel: None,
+            channel_access: Access::User,
             format: None,
             width: 0,
             height: 0,
@@ -89,6 +95,7 @@ pub enum Origin {
     Pattern(Pattern),
     Location(String),
     Uri(String),
+    Channel(channel::Options),
 }
 
 /// Where the frames go.
@@ -222,11 +229,18 @@ impl TryFrom<&Settings> for Config {
 
 fn origin(set: &Settings) -> Result<Origin, SettingsError> {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-    match (given(&set.location), given(&set.uri)) {
-        (Some(_), Some(_)) => bad("uri", "cannot be combined with location: unset one"),
-        (Some(location), None) => Ok(Origin::Location(location)),
-        (None, Some(uri)) => Ok(Origin::Uri(uri)),
-        (None, None) => Ok(Origin::Pattern(set.pattern)),
+    match (given(&set.location), given(&set.uri), given(&set.channel)) {
+        (Some(_), Some(_), _) => bad("uri", "cannot be combined with location: unset one"),
+        (Some(_), _, Some(_)) => bad("channel", "cannot be combined with location: unset one"),
+        (_, Some(_), Some(_)) => bad("channel", "cannot be combined with uri: unset one"),
+        (Some(location), None, None) => Ok(Origin::Location(location)),
+        (None, Some(uri), None) => Ok(Origin::Uri(uri)),
+        (None, None, Some(name)) => Ok(Origin::Channel(channel::Options {
+            address: Address::parse(&name).or_else(|reason| bad("channel", reason))?,
+            access: set.channel_access,
+            live: set.is_live,
+        })),
+        (None, None, None) => Ok(Origin::Pattern(set.pattern)),
     }
 }
 
@@ -244,6 +258,34 @@ fn only_for(set: &Settings, origin: &Origin) -> Result<(), SettingsError> {
             if is_set {
                 return bad(property, "needs uri, which it selects frames from");
             }
+        }
+    }
+    let for_processes = matches!(
+        origin,
+        Origin::Channel(channel::Options {
+            address: Address::Unix(_),
+            ..
+        })
+    );
+    if set.channel_access != Access::User && !for_processes {
+        return bad("channel-access", "needs channel=unix:/path");
+    }
+    if matches!(origin, Origin::Channel(_)) {
+        if set.looping {
+            return bad(
+                "loop",
+                "cannot be used with a channel, which is not read twice",
+            );
+        }
+        if set
+            .metadata_location
+            .as_deref()
+            .is_some_and(|text| !text.is_empty())
+        {
+            return bad(
+                "metadata-location",
+                "cannot be used with a channel, whose frames come with their detections",
+            );
         }
     }
     if !matches!(origin, Origin::Location(_)) {

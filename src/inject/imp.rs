@@ -35,6 +35,8 @@ use super::timeline::Timeline;
 
 mod feed;
 
+use feed::Produced;
+
 /// Lock order: `streaming` before any other; no other is held while another is taken, or while
 /// anything is posted, queried or waited for. `streaming` belongs to the streaming thread, which
 /// holds it while it fetches; others take it only while that thread is stopped.
@@ -160,7 +162,12 @@ impl DsFrameInject {
                 self.choose(&config, &facts)?;
             }
             // What may keep us waiting (a pipe, a network) is waited for by the streaming thread.
-            Opening::Later(later) => streaming.opening = Some(later),
+            Opening::Later(later) => {
+                if let Later::Channel(pending) = &later {
+                    self.stats().set_channel(pending.counter());
+                }
+                streaming.opening = Some(later);
+            }
         }
         Ok(())
     }
@@ -174,7 +181,11 @@ impl DsFrameInject {
     ) -> Result<(), gst::FlowError> {
         while let Some(opening) = &mut streaming.opening {
             match opening.wait(config.timeout) {
-                Wait::Ready(opened) => {
+                Wait::Ready(None) => {
+                    streaming.opening = None;
+                    streaming.ended = true;
+                }
+                Wait::Ready(Some(opened)) => {
                     streaming.opening = None;
                     let source = opened.map_err(|error| self.error(&error))?;
                     self.opened(config, streaming, source);
@@ -645,13 +656,27 @@ impl PushSrcImpl for DsFrameInject {
         let mut streaming = lock(&self.streaming);
         if streaming.opening.is_some() {
             self.wait_for_source(&config, &mut streaming)?;
-            drop(streaming);
-            if !self.obj().negotiate() {
-                return Err(gst::FlowError::NotNegotiated);
-            }
-            streaming = lock(&self.streaming);
+            streaming = self.negotiate_again(streaming)?;
         }
-        self.produce(&config, &mut streaming)
-            .map(CreateSuccess::NewBuffer)
+        loop {
+            match self.produce(&config, &mut streaming)? {
+                Produced::Buffer(buffer) => return Ok(CreateSuccess::NewBuffer(buffer)),
+                Produced::Changed => streaming = self.negotiate_again(streaming)?,
+            }
+        }
+    }
+}
+
+impl DsFrameInject {
+    /// Lets go of the lock meanwhile, and gives it back.
+    fn negotiate_again<'a>(
+        &'a self,
+        streaming: MutexGuard<'a, Streaming>,
+    ) -> Result<MutexGuard<'a, Streaming>, gst::FlowError> {
+        drop(streaming);
+        if !self.obj().negotiate() {
+            return Err(gst::FlowError::NotNegotiated);
+        }
+        Ok(lock(&self.streaming))
     }
 }

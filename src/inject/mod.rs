@@ -76,6 +76,7 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         use gst::prelude::*;
         for enumeration in [
             source::pattern::Pattern::static_type(),
+            crate::channel::Access::static_type(),
             enums::Device::static_type(),
             enums::MemoryType::static_type(),
             enums::OnError::static_type(),

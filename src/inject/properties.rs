@@ -18,11 +18,13 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
     let d = Settings::default();
     const SIDE: (u32, u32) = (0, 65_535);
     vec![
-        choice("pattern", "Pattern", "What to draw when neither location nor uri is set", d.pattern),
+        choice("pattern", "Pattern", "What to draw when none of location, uri and channel is set", d.pattern),
         flag("frame-code", "Frame code", "Spell stream and frame number in blocks in the top left corner, readable after JPEG and scaling; needs pictures of 128x72 at least", d.frame_code),
         uint("frame-code-stream", "Frame code stream", "The stream number that the frame code spells", (0, 65_535), d.frame_code_stream),
         text("location", "Location", "Pictures (JPEG, PNG: a file, frame_%06d.jpg, a glob or a folder), a .y4m stream, a .npy stack or raw frames; - is stdin, a FIFO works", None),
         text("uri", "URI", "Any media that GStreamer decodes, such as file:///clip.mp4", None),
+        text("channel", "Channel", "Named channel to read what dsframecapture channel= sends: a name in this process, unix:/path across processes. Frames keep their times, or get that of their arrival with is-live", None),
+        choice("channel-access", "Channel access", "Whose channel across processes is read", d.channel_access),
         text("format", "Format", "Format of the frames: RGB BGR RGBA BGRx RGBx GRAY8 (or GRAY) NV12 I420, and BGRA YUY2 UYVY in system memory; of raw frames, what they are", None),
         uint("width", "Width", "Width of the frames in pixels; 0 is negotiated", SIDE, d.width),
         uint("height", "Height", "Height of the frames in pixels; 0 is negotiated", SIDE, d.height),
@@ -42,11 +44,11 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         flag("key-frames-only", "Key frames only", "Decode only the key frames of the media at uri", d.key_frames_only),
         flag("add-borders", "Add borders", "Keep the aspect ratio between black borders when scaling", d.add_borders),
         choice("on-error", "On error", "What to do about a frame that cannot be read", d.on_error),
-        time("timeout", "Timeout", "How long a pipe or another source may keep the pipeline waiting, in ns; 0 is for ever", d.timeout),
+        time("timeout", "Timeout", "How long a channel, a pipe or another source may keep the pipeline waiting, in ns; 0 is for ever", d.timeout),
         choice("on-timeout", "On timeout", "What to do when timeout is over", d.on_timeout),
         uint("prefetch", "Prefetch", "Frames read and decoded ahead, in parallel; for NVMM they wait in pinned memory", (1, 1024), d.prefetch),
         text("metadata-location", "Metadata location", "Detections to attach to the frames, as region-of-interest metas: a log of dsframecapture (JSON lines), a MOTChallenge file, or KITTI labels (a file, a folder, a glob or labels_%06d.txt); they take the place of those of pattern=objects", None),
-        glib::ParamSpecBoxed::builder::<gst::Structure>("stats").nick("Statistics").blurb("Since start: frames, bytes, skipped, repeated, timeouts, and waiting-time for frames in ns").read_only().build(),
+        glib::ParamSpecBoxed::builder::<gst::Structure>("stats").nick("Statistics").blurb("Since start: frames, bytes, skipped, repeated, timeouts, and waiting-time for frames in ns; of a channel sent = received + dropped + in-flight").read_only().build(),
     ]
 });
 
@@ -57,6 +59,8 @@ crate::properties::stored! {
     "frame-code-stream" => frame_code_stream,
     "location" => location,
     "uri" => uri,
+    "channel" => channel,
+    "channel-access" => channel_access,
     "format" => format,
     "width" => width,
     "height" => height,

@@ -6,6 +6,7 @@
 
 mod faults;
 mod nvds;
+pub mod origin;
 pub mod reader;
 pub mod records;
 pub mod roi;

@@ -6,7 +6,7 @@
 
 use super::faults::{Faults, Told};
 use super::nvds::Nvds;
-use super::{Bounds, FrameMeta, roi};
+use super::{Bounds, FrameMeta, origin, roi};
 use crate::mem::nvds::{Finder, Unknown};
 
 /// Reads the metadata of buffers. It uses the same memory for each: a stream of buffers that are
@@ -167,6 +167,7 @@ impl MetaReader {
         };
         let wanted = objects && self.source == Source::Roi;
         let frame = self.one_frame();
+        origin::read_into(buffer, frame);
         if wanted {
             roi::read_into(buffer, &mut frame.detections);
         }

@@ -5,22 +5,31 @@
 //! From what a source fetches to the buffer that is pushed: bad frames, time-outs, repetition,
 //! timestamps and pacing.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
+use gst_video::VideoMeta;
 
 use crate::fault::Fault;
-use crate::meta::roi;
+use crate::meta::{origin, roi};
 
 use super::{DsFrameInject, Streaming, lock};
 use crate::inject::config::Config;
 use crate::inject::enums::{OnError, OnTimeout};
 use crate::inject::output::{Code, Launched, OutputError};
 use crate::inject::source::recorded::BoxFit;
-use crate::inject::source::{Fetched, Next, SourceError};
+use crate::inject::source::{Fetched, Next, Provenance, SourceError};
+
+/// What came of asking for a buffer.
+pub(super) enum Produced {
+    Buffer(gst::Buffer),
+    /// None yet: the source has changed, and there is to be a new format.
+    Changed,
+}
 
 /// Begins a frame that is `ahead` of the one to be pushed next. That one may wait for a surface.
 fn launch(
@@ -38,18 +47,34 @@ fn launch(
     output.launch(&fetched.picture, code, ahead == 0)
 }
 
+/// Takes off what the pipeline attached that captured the frame. What of it is to travel is
+/// attached anew.
+fn remove_metas(buffer: &mut gst::BufferRef) {
+    buffer.foreach_meta_mut(|mut meta| {
+        // Those say where the planes lie, and belong to the memory.
+        let stays = meta.downcast_ref::<VideoMeta>().is_some()
+            || meta.flags().contains(gst::MetaFlags::POOLED);
+        ControlFlow::Continue(match stays {
+            true => gst::buffer::BufferMetaForeachAction::Keep,
+            false => gst::buffer::BufferMetaForeachAction::Remove,
+        })
+    });
+}
+
 impl DsFrameInject {
     /// The next buffer, at its time if live.
     pub(super) fn produce(
         &self,
         config: &Config,
         streaming: &mut Streaming,
-    ) -> Result<gst::Buffer, gst::FlowError> {
+    ) -> Result<Produced, gst::FlowError> {
         if let Some((fetched, launched)) = streaming.launched.take() {
-            return self.finish(config, streaming, fetched, launched);
+            let made = self.finish(config, streaming, fetched, launched);
+            return made.map(Produced::Buffer);
         }
         if let Some(fetched) = streaming.fetched.take() {
-            return self.make(config, streaming, fetched);
+            let made = self.make(config, streaming, fetched);
+            return made.map(Produced::Buffer);
         }
         loop {
             let ahead = streaming.ahead.take();
@@ -77,13 +102,20 @@ impl DsFrameInject {
                 }
             };
             match next {
-                Next::Frame(fetched) => return self.make(config, streaming, fetched),
+                Next::Frame(fetched) => {
+                    let made = self.make(config, streaming, fetched);
+                    return made.map(Produced::Buffer);
+                }
+                Next::Changed => {
+                    lock(&self.shown).facts = Some(source.facts().clone());
+                    return Ok(Produced::Changed);
+                }
                 Next::End => return Err(gst::FlowError::Eos),
                 Next::Flushing => return Err(gst::FlowError::Flushing),
                 Next::TimedOut => {
                     self.handle_timeout(config)?;
                     if let Some(again) = self.repeat(config, streaming)? {
-                        return Ok(again);
+                        return Ok(Produced::Buffer(again));
                     }
                 }
             }
@@ -215,11 +247,17 @@ impl DsFrameInject {
             duration,
             detections,
             boxes_of,
+            provenance,
             ..
         } = fetched;
         // Its frame may be the very buffer, which is then ours alone and need not be copied.
         drop(picture);
         let writable = buffer.make_mut();
+        if let Some(Provenance { meta, pts, discont }) = provenance.as_deref() {
+            remove_metas(writable);
+            origin::attach(writable, meta, *pts);
+            streaming.discont |= discont;
+        }
         let native = streaming.source.as_ref().map(|source| source.facts());
         let native = native.and_then(|facts| facts.native.as_ref());
         let target = output.info();

@@ -54,5 +54,6 @@ pub fn bare(frame: Frame) -> Fetched {
         number: None,
         detections: Vec::new(),
         boxes_of: None,
+        provenance: None,
     }
 }

@@ -5,6 +5,7 @@
 //! Where frames come from.
 
 pub mod ahead;
+pub mod channel;
 pub mod file;
 pub mod fit;
 pub mod images;
@@ -30,7 +31,7 @@ use crate::fault::Fault;
 use crate::frame::{Frame, ViewMut};
 use crate::gate::{Gate, Wait};
 use crate::mem::cuda::{CardViewMut, CudaError, Gpu, Stream};
-use crate::meta::Detection;
+use crate::meta::{Detection, FrameMeta};
 
 /// What a source knows about its frames before the first is fetched.
 #[derive(Debug, Clone)]
@@ -114,6 +115,19 @@ pub struct Fetched {
     pub detections: Vec<Detection>,
     /// Width and height of the picture that detections are in pixels of; `None` for the target.
     pub boxes_of: Option<(u32, u32)>,
+    /// Of a frame that another pipeline captured.
+    pub provenance: Option<Box<Provenance>>,
+}
+
+/// Where a frame was before it came through a channel.
+#[derive(Debug, Clone)]
+pub struct Provenance {
+    /// Detections aside.
+    pub meta: FrameMeta,
+    /// ns, in the pipeline that captured it.
+    pub pts: Option<u64>,
+    /// It does not follow the frame before it.
+    pub discont: bool,
 }
 
 // Returned once per frame and taken apart at once.
@@ -121,6 +135,8 @@ pub struct Fetched {
 pub enum Next {
     Frame(Fetched),
     End,
+    /// The facts are others from the next frame on.
+    Changed,
     /// `unlock()` ended the wait; the frame comes with the next call.
     Flushing,
     /// Nothing came within the limit.
@@ -232,6 +248,7 @@ pub enum Later {
     /// What a pipe holds can only be told when its writer has come.
     Pipe(file::Pending),
     Media(String, media::MediaOptions, Surroundings),
+    Channel(channel::Pending),
 }
 
 impl Opening {
@@ -250,6 +267,10 @@ impl Opening {
                     stop: config.stop_index,
                 };
                 file::open(location, file::Options { declared, range }, &surroundings)
+            }
+            Origin::Channel(options) => {
+                let pending = channel::Pending::open(options.clone(), surroundings)?;
+                Ok(Self::Later(Later::Channel(pending)))
             }
             Origin::Uri(uri) => {
                 media::check(uri)?;
@@ -271,17 +292,22 @@ impl Opening {
 }
 
 impl Later {
-    /// Waits for the source, on the gate. After [`Wait::Flushing`] and [`Wait::TimedOut`] it can be
-    /// called again.
-    pub fn wait(&mut self, limit: Option<Duration>) -> Wait<Opened> {
+    /// Waits for the source, on the gate; `None`: it ended before it began. After
+    /// [`Wait::Flushing`] and [`Wait::TimedOut`] it can be called again.
+    pub fn wait(&mut self, limit: Option<Duration>) -> Wait<Option<Opened>> {
         match self {
-            Self::Pipe(pending) => pending.wait(limit),
+            Self::Pipe(pending) => match pending.wait(limit) {
+                Wait::Ready(opened) => Wait::Ready(Some(opened)),
+                Wait::Flushing => Wait::Flushing,
+                Wait::TimedOut => Wait::TimedOut,
+            },
+            Self::Channel(pending) => pending.wait(limit),
             Self::Media(uri, options, surroundings) => {
                 let opened = media::Media::open(uri, options.clone(), surroundings.clone());
                 if opened.is_err() && surroundings.gate.is_flushing() {
                     return Wait::Flushing;
                 }
-                Wait::Ready(opened)
+                Wait::Ready(Some(opened))
             }
         }
     }

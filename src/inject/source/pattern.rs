@@ -201,6 +201,7 @@ impl Source for PatternSource {
             number: None,
             detections: drawing.detections(number),
             boxes_of: None,
+            provenance: None,
         }))
     }
 

@@ -61,6 +61,7 @@ impl Finish {
             number: decoded.number,
             detections: Vec::new(),
             boxes_of: None,
+            provenance: None,
         })
     }
 }

@@ -1,0 +1,330 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Frames from a named channel: what another pipeline captured.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gst_video::VideoInfo;
+
+use super::{
+    Facts, Fetched, Next, Opened, Picture, Provenance, Rate, Source, SourceError, Surroundings,
+    Target,
+};
+use crate::channel::{self, Access, Address, Count, Item, Parcel, Receive};
+use crate::frame::Snapshot;
+use crate::gate::Wait;
+
+/// How long there may be no producer before that is said.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// ns. Frames of several streams may differ by less.
+const STEP_BACK: u64 = 1_000_000_000;
+
+/// Which channel, and how it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    pub address: Address,
+    pub access: Access,
+    /// A frame's time is when it comes.
+    pub live: bool,
+}
+
+type Received = Result<Option<Parcel>, SourceError>;
+
+/// The reading end, and what is said while there is nothing to read.
+struct Inlet {
+    options: Options,
+    surroundings: Surroundings,
+    /// Until the end.
+    receiver: Option<Box<dyn Receive>>,
+    /// Since when there has been no producer, and nobody was told.
+    alone: Option<Instant>,
+    said_alone: bool,
+}
+
+impl Inlet {
+    /// The next frame; `None` after the last.
+    fn next(&mut self, limit: Option<Duration>) -> Wait<Received> {
+        let begun = Instant::now();
+        loop {
+            let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));
+            let turn = match self.say_alone() {
+                None => left,
+                Some(patience) => Some(left.map_or(patience, |left| left.min(patience))),
+            };
+            let Some(receiver) = &mut self.receiver else {
+                return Wait::Ready(Ok(None));
+            };
+            let gate = &self.surroundings.gate;
+            match gate.wait(turn, || receiver.poll()) {
+                Wait::Flushing => return Wait::Flushing,
+                Wait::TimedOut if left.is_some_and(|left| Some(left) == turn) => {
+                    return Wait::TimedOut;
+                }
+                Wait::TimedOut => {}
+                Wait::Ready(Item::Frame(parcel)) => {
+                    self.alone = None;
+                    self.said_alone = false;
+                    return Wait::Ready(Ok(Some(owned(parcel))));
+                }
+                Wait::Ready(Item::Stopped) => {
+                    gst::info!(
+                        gst::CAT_RUST,
+                        "the producer of channel {} stopped",
+                        self.name()
+                    );
+                }
+                Wait::Ready(Item::End) => self.receiver = None,
+                Wait::Ready(Item::Broken(reason)) => {
+                    self.receiver = None;
+                    return Wait::Ready(Err(SourceError::BadStream {
+                        what: format!("channel {}", self.name()),
+                        reason,
+                    }));
+                }
+            }
+        }
+    }
+
+    fn name(&self) -> &Address {
+        &self.options.address
+    }
+
+    /// Says once that there is no producer, when that has lasted. Returns how long to wait until
+    /// then.
+    fn say_alone(&mut self) -> Option<Duration> {
+        if self.said_alone || self.receiver.as_ref().is_none_or(|it| it.has_producer()) {
+            self.alone = None;
+            return None;
+        }
+        let since = self.alone.get_or_insert_with(Instant::now).elapsed();
+        if since < PATIENCE {
+            return Some(PATIENCE - since);
+        }
+        self.said_alone = true;
+        self.surroundings.report.warn(SourceError::NotFound {
+            what: format!("channel {}", self.name()),
+            reason: "has no producer (dsframecapture with the same channel): waiting for one"
+                .into(),
+        });
+        None
+    }
+}
+
+/// Other readers may have it too.
+fn owned(parcel: Arc<Parcel>) -> Parcel {
+    Arc::try_unwrap(parcel).unwrap_or_else(|shared| shared.share())
+}
+
+/// A channel that no frame has come out of yet.
+pub struct Pending(Option<Inlet>);
+
+impl Pending {
+    /// Frames that are sent from now on will be read.
+    pub fn open(options: Options, surroundings: Surroundings) -> Result<Self, SourceError> {
+        let gate = surroundings.gate.clone();
+        let receiver = channel::read(&options.address, options.access, gate);
+        let receiver = receiver.map_err(|error| SourceError::Open {
+            what: format!("channel {}", options.address),
+            reason: error.to_string(),
+        })?;
+        Ok(Self(Some(Inlet {
+            options,
+            surroundings,
+            receiver: Some(receiver),
+            alone: None,
+            said_alone: false,
+        })))
+    }
+
+    /// What becomes of the frames, to be asked from any thread.
+    pub fn counter(&self) -> Option<Arc<dyn Count>> {
+        let receiver = self.0.as_ref()?.receiver.as_ref()?;
+        Some(receiver.counter())
+    }
+
+    /// Waits for the first frame. `None`: the channel ended before it.
+    pub fn wait(&mut self, limit: Option<Duration>) -> Wait<Option<Opened>> {
+        let Some(inlet) = &mut self.0 else {
+            return Wait::Ready(None);
+        };
+        match inlet.next(limit) {
+            Wait::Ready(Ok(Some(first))) => {
+                let source = self.0.take().map(|inlet| Channel::new(inlet, first));
+                Wait::Ready(source.map(|source| Ok(Box::new(source) as Box<dyn Source>)))
+            }
+            Wait::Ready(Ok(None)) => Wait::Ready(None),
+            Wait::Ready(Err(error)) => Wait::Ready(Some(Err(error))),
+            Wait::Flushing => Wait::Flushing,
+            Wait::TimedOut => Wait::TimedOut,
+        }
+    }
+}
+
+/// The source that a channel becomes with its first frame.
+struct Channel {
+    inlet: Inlet,
+    facts: Facts,
+    /// Came, and is not handed out yet.
+    next: Option<Parcel>,
+    clock: Clock,
+}
+
+impl Channel {
+    fn new(inlet: Inlet, first: Parcel) -> Self {
+        Self {
+            facts: facts(first.info(), inlet.options.live),
+            clock: Clock::new(first.session),
+            inlet,
+            next: Some(first),
+        }
+    }
+}
+
+fn facts(info: &VideoInfo, live: bool) -> Facts {
+    Facts {
+        native: Some(info.clone()),
+        rate: Rate::Fixed(info.fps()),
+        frames: None,
+        duration: None,
+        seekable: false,
+        own_timestamps: true,
+        live,
+    }
+}
+
+/// Where the planes lie is not looked at.
+fn is_alike(info: &VideoInfo, other: &VideoInfo) -> bool {
+    let of = |info: &VideoInfo| {
+        let size = (info.width(), info.height());
+        let fields = (info.interlace_mode(), info.colorimetry());
+        (info.format(), size, info.fps(), info.par(), fields)
+    };
+    of(info) == of(other)
+}
+
+impl Source for Channel {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn set_target(&mut self, _target: &Target) -> Result<(), SourceError> {
+        // Frames come as they are, and are converted when they are pushed.
+        Ok(())
+    }
+
+    fn next(&mut self, limit: Option<Duration>) -> Result<Next, SourceError> {
+        let parcel = match self.next.take() {
+            Some(parcel) => parcel,
+            None => match self.inlet.next(limit) {
+                Wait::Ready(Ok(Some(parcel))) => parcel,
+                Wait::Ready(Ok(None)) => return Ok(Next::End),
+                Wait::Ready(Err(error)) => return Err(error),
+                Wait::Flushing => return Ok(Next::Flushing),
+                Wait::TimedOut => return Ok(Next::TimedOut),
+            },
+        };
+        let native = self.facts.native.as_ref();
+        if !native.is_some_and(|native| is_alike(native, parcel.info())) {
+            self.facts = facts(parcel.info(), self.facts.live);
+            self.next = Some(parcel);
+            return Ok(Next::Changed);
+        }
+        let size = (parcel.info().width(), parcel.info().height());
+        let session = parcel.session;
+        let (picture, mut facts) = parcel.into_parts();
+        let (pts, discont) = self.clock.place(&facts, session);
+        Ok(Next::Frame(Fetched {
+            picture: match picture {
+                Snapshot::Host(frame) => Picture::Ready(frame),
+                Snapshot::Card(_) => todo!(),
+            },
+            pts: pts.map(gst::ClockTime::from_nseconds),
+            duration: facts.duration.map(gst::ClockTime::from_nseconds),
+            number: None,
+            detections: std::mem::take(&mut facts.meta.detections),
+            boxes_of: Some(size),
+            provenance: Some(Box::new(Provenance {
+                meta: facts.meta,
+                pts: facts.pts,
+                discont,
+            })),
+        }))
+    }
+
+    fn seek(&mut self, _frame: u64, _time: gst::ClockTime) -> Result<(), SourceError> {
+        Ok(())
+    }
+}
+
+/// Times that go on rising when the producer starts again.
+#[derive(Debug)]
+struct Clock {
+    session: u64,
+    shift: u64,
+    /// Where the last frame ended.
+    end: Option<u64>,
+}
+
+impl Clock {
+    fn new(session: u64) -> Self {
+        Self {
+            session,
+            shift: 0,
+            end: None,
+        }
+    }
+
+    /// The time of a frame, and whether it does not follow the one before it.
+    fn place(&mut self, facts: &channel::Facts, session: u64) -> (Option<u64>, bool) {
+        let is_new = std::mem::replace(&mut self.session, session) != session;
+        let Some(own) = facts.pts else {
+            return (None, facts.discont || is_new);
+        };
+        let mut pts = own.saturating_add(self.shift);
+        let mut is_moved = false;
+        if let Some(end) = self.end {
+            let allowed = if is_new { 0 } else { STEP_BACK };
+            if pts.saturating_add(allowed) < end {
+                self.shift += end - pts;
+                pts = end;
+                is_moved = true;
+            }
+        }
+        self.end = Some(pts.saturating_add(facts.duration.unwrap_or(0)));
+        (Some(pts), facts.discont || is_new || is_moved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_rise_over_restarts_of_the_producer() {
+        let mut clock = Clock::new(1);
+        let mut place = |session, pts: u64, discont| {
+            let facts = channel::Facts {
+                pts: Some(pts * STEP_BACK),
+                duration: Some(STEP_BACK),
+                discont,
+                ..channel::Facts::default()
+            };
+            let (pts, discont) = clock.place(&facts, session);
+            (pts.unwrap() / STEP_BACK, discont)
+        };
+        assert_eq!(place(1, 10, true), (10, true));
+        assert_eq!(place(1, 11, false), (11, false));
+        // One stream may be behind another.
+        assert_eq!(place(1, 11, false), (11, false));
+        // A new run begins at 0, and so does one that was sought in.
+        assert_eq!(place(2, 0, false), (12, true));
+        assert_eq!(place(2, 1, false), (13, false));
+        assert_eq!(place(2, 2, false), (14, false));
+        assert_eq!(place(2, 0, false), (15, true));
+        // A run that begins later keeps its times.
+        assert_eq!(place(3, 20, false), (35, true));
+    }
+}
