@@ -68,6 +68,7 @@ impl Parcel {
             facts: self.facts.clone(),
             session: self.session,
             receipt: None,
+            exported: OnceLock::new(),
         }
     }
 

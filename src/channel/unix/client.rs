@@ -536,7 +536,9 @@ impl<'a> Connection<'a> {
 
     fn caps(&mut self, caps: Caps) -> Result<(), ClientError> {
         if self.caps.as_ref().is_some_and(|(old, _)| old.id == caps.id) {
-            return Err(ClientError::Nonsense("new caps have the id of the old ones"));
+            return Err(ClientError::Nonsense(
+                "new caps have the id of the old ones",
+            ));
         }
         let info = caps.info()?;
         self.caps = Some((caps, info));
@@ -550,7 +552,9 @@ impl<'a> Connection<'a> {
         };
         head.check(caps)?;
         if head.memory != Memory::Host {
-            return Err(ClientError::Nonsense("a frame is on a card that was not offered"));
+            return Err(ClientError::Nonsense(
+                "a frame is on a card that was not offered",
+            ));
         }
         if head.seq < self.next_seq {
             return Err(ClientError::Nonsense("the numbers of frames do not rise"));
@@ -596,7 +600,9 @@ impl<'a> Connection<'a> {
         {
             let mut inbox = self.shared.inbox();
             let dropped = head.seq - self.next_seq;
-            let Counts { sent, dropped: all, .. } = inbox.counts;
+            let Counts {
+                sent, dropped: all, ..
+            } = inbox.counts;
             inbox.counts.dropped = all.saturating_add(dropped);
             inbox.counts.sent = sent.saturating_add(dropped).saturating_add(1);
             inbox.counts.in_flight += 1;
@@ -604,7 +610,8 @@ impl<'a> Connection<'a> {
         self.received += 1;
         // A frame of the last number of all would be the last.
         self.next_seq = head.seq.saturating_add(1);
-        self.shared.push(Item::Frame(parcel), Some(self.line.clone()));
+        self.shared
+            .push(Item::Frame(parcel), Some(self.line.clone()));
         Ok(())
     }
 }

@@ -16,8 +16,8 @@ use super::export::{Copies, Exported, place};
 use super::socket::{Received, Sent, Socket};
 use super::{Bell, CAT, SocketError};
 use crate::channel::wire::{
-    Caps, FrameHead, HELLO_LIMIT, Hello, MAX_UNRELEASED, MAX_UNTAKEN, Memory, Message,
-    Reason, Refuse, Slots, WireError,
+    Caps, FrameHead, HELLO_LIMIT, Hello, MAX_UNRELEASED, MAX_UNTAKEN, Memory, Message, Reason,
+    Refuse, Slots, WireError,
 };
 use crate::channel::{Hub, Last, Outbox, Parcel, Popped};
 use crate::frame::Snapshot;
@@ -57,11 +57,17 @@ impl Common {
 
     /// Says why a reader is refused, but not of each in a flood of them.
     pub fn complain(&self, why: &str) {
-        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut complaints = self
+            .complaints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         complaints.count += 1;
         let count = complaints.count;
         let now = Instant::now();
-        if complaints.last.is_none_or(|last| now - last >= COMPLAIN_EVERY) {
+        if complaints
+            .last
+            .is_none_or(|last| now - last >= COMPLAIN_EVERY)
+        {
             complaints.last = Some(now);
             drop(complaints);
             gst::warning!(CAT, "a reader is refused, the {count}. by now: {why}");
@@ -416,7 +422,8 @@ impl Link {
 
     fn fail(&self, trouble: &Trouble) {
         let Self { number, .. } = self;
-        self.common.complain(&format!("reader {number}: {}", trouble.text));
+        self.common
+            .complain(&format!("reader {number}: {}", trouble.text));
         self.refuse(trouble);
     }
 

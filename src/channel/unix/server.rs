@@ -60,7 +60,10 @@ impl Server {
                 let mut links = Vec::new();
                 let run = catch_unwind(AssertUnwindSafe(|| own.run(listener, &mut links)));
                 if run.is_err() {
-                    gst::error!(CAT, "the thread of a channel failed: its readers are let go");
+                    gst::error!(
+                        CAT,
+                        "the thread of a channel failed: its readers are let go"
+                    );
                 }
                 for link in &links {
                     link.stop();
@@ -187,7 +190,9 @@ impl Shared {
                 Ok(None) => return,
                 Err(errno) => {
                     door.closed_until = Some(Instant::now() + PAUSE);
-                    return self.common.complain(&format!("none can be let in: {errno}"));
+                    return self
+                        .common
+                        .complain(&format!("none can be let in: {errno}"));
                 }
             };
             door.numbers += 1;
