@@ -74,6 +74,26 @@ fn batch_meta() {
 }
 
 #[test]
+fn channel_wire() {
+    replay("channel_wire");
+}
+
+/// With `DSFRAME_WRITE_CORPUS=1` they are written.
+#[test]
+fn the_corpus_of_channel_wire_has_a_message_of_each_kind() {
+    let folder = fuzz().join("corpus/channel_wire");
+    for (number, packet) in targets::channel_wire::seeds().iter().enumerate() {
+        let path = folder.join(format!("m{number:02}"));
+        if std::env::var_os("DSFRAME_WRITE_CORPUS").is_some() {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(&path, packet).unwrap();
+        }
+        let file = fs::read(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        assert!(file == *packet, "{path:?} is not what is sent now");
+    }
+}
+
+#[test]
 fn condition() {
     replay("condition");
 }

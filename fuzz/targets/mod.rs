@@ -7,6 +7,7 @@
 //! Who includes this has the modules `abi` and `batch` of the tests at the root of the crate.
 
 pub mod batch_meta;
+pub mod channel_wire;
 pub mod condition;
 pub mod filters;
 pub mod headers;
@@ -18,8 +19,9 @@ pub mod regions;
 /// A target, by its name.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const ALL: [Target; 7] = [
+pub const ALL: [Target; 8] = [
     ("batch_meta", batch_meta::run),
+    ("channel_wire", channel_wire::run),
     ("condition", condition::run),
     ("filters", filters::run),
     ("headers", headers::run),

@@ -14,6 +14,7 @@ pub mod hub;
 pub mod inproc;
 pub mod outbox;
 pub mod parcel;
+pub mod wire;
 
 use std::path::PathBuf;
 use std::sync::Arc;
