@@ -18,6 +18,7 @@ pub mod kernels;
 mod memory;
 pub mod pointer;
 mod pool;
+mod shared;
 mod staging;
 mod stream;
 mod view;
