@@ -62,13 +62,17 @@ pub fn fetch(frame: &CardFrame, stream: &Stream) -> Vec<u8> {
 }
 
 /// The same memory as another sees it.
-fn imported(memory: &Memory) -> Memory {
+pub fn imported(memory: &Memory) -> Memory {
     let fd = memory.export().unwrap();
     Memory::import(memory.gpu(), fd.as_fd(), memory.shared_size()).unwrap()
 }
 
 /// A frame in memory of another.
-fn lent(frame: &CardFrame, memory: Arc<Memory>, guard: impl Send + Sync + 'static) -> CardFrame {
+pub fn lent(
+    frame: &CardFrame,
+    memory: Arc<Memory>,
+    guard: impl Send + Sync + 'static,
+) -> CardFrame {
     let (info, planes) = (frame.info().clone(), frame.planes().to_vec());
     CardFrame::of_shared(info, memory, planes, Box::new(guard)).unwrap()
 }

@@ -20,6 +20,7 @@ mod faults;
 mod flow;
 mod foreign;
 mod foreign_memory;
+mod given;
 mod mail;
 mod nvjpeg;
 mod paint;
