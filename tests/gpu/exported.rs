@@ -155,8 +155,9 @@ fn what_is_no_memory_of_the_card_is_not_imported() {
         let text = error.to_string();
         assert!(matches!(error, CudaError::Import { .. }), "{what}: {text}");
         assert!(text.contains(&format!("{size} bytes")), "{what}: {text}");
-        assert!(!error.is_sticky());
     };
+    // With whatever the first import opens.
+    drop(imported(&memory));
     let before = (card::allocations(), descriptors());
     fails(&null, size, "a device");
     fails(&file, size, "a file");
@@ -200,6 +201,25 @@ fn frames_of_others_are_read_and_given_back() {
         let error = CardFrame::of_shared(info, memory, planes, Box::new(guard)).unwrap_err();
         assert!(matches!(error, CudaError::View(_)), "{error}");
     }
+}
+
+#[test]
+fn memory_waits_for_the_work_that_uses_it() {
+    let Some(gpu) = exporting() else { return };
+    let stream = Stream::independent(gpu).unwrap();
+    let info = pixels::info(VideoFormat::Rgb, 1920, 1080);
+    let own = MemoryPool::new(gpu, Kind::Device);
+    let exportable = MemoryPool::new(gpu, Kind::Exportable);
+    let mut frame = CardFrame::acquire(&exportable, &info).unwrap();
+    fill(&mut frame, &numbered(&info, 1), &stream);
+    stream.synchronize().unwrap();
+    let mut copied = CardFrame::acquire(&own, &info).unwrap();
+    let other = seen_by_another(&frame);
+    let mut to = copied.view_mut().unwrap();
+    copy::copy(&other.view().unwrap(), &mut to, &stream).unwrap();
+    // Nothing was waited for.
+    drop((other, frame, exportable));
+    assert!(fetch(&copied, &stream) == pixels::tight(&numbered(&info, 1)));
 }
 
 #[test]

@@ -212,17 +212,17 @@ impl Memory {
     pub fn import(gpu: Gpu, fd: BorrowedFd<'_>, size: usize) -> Result<Self, CudaError> {
         let _bound = gpu.bind()?;
         let granularity = granularity(gpu)?;
-        let mapped = match size {
-            0 => Err("it has a size of 0 bytes".to_owned()),
-            size if !size.is_multiple_of(granularity) => {
-                Err(format!("its size is no multiple of {granularity}"))
-            }
-            size => Mapped::import(gpu, fd, size).map_err(|error| error.to_string()),
-        };
-        let mapped = mapped.map_err(|cause| CudaError::Import {
+        let refuse = |cause: String| CudaError::Import {
             ordinal: gpu.ordinal(),
             bytes: size,
             cause,
+        };
+        if size == 0 || !size.is_multiple_of(granularity) {
+            return Err(refuse(format!("it comes in steps of {granularity} bytes")));
+        }
+        let mapped = Mapped::import(gpu, fd, size).map_err(|error| match error.is_sticky() {
+            true => error,
+            false => refuse(error.to_string()),
         })?;
         Ok(Self::of_mapped(gpu, Kind::Imported, mapped, size))
     }
