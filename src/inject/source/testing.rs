@@ -98,6 +98,7 @@ pub fn next(source: &mut dyn Source) -> Result<Option<Frame>, SourceError> {
         Next::Frame(fetched) => match fetched.picture {
             Picture::Ready(frame) => Ok(Some(frame)),
             Picture::Paint(..) | Picture::PaintOnCard(..) => panic!("nothing is painted here"),
+            Picture::Card(..) => panic!("nothing is on a card here"),
         },
         Next::End => Ok(None),
         Next::Flushing | Next::TimedOut | Next::Changed => panic!("none was asked for"),
