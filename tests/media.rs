@@ -204,7 +204,7 @@ fn collect(source: &mut dyn Source, most: usize) -> (Frames, Option<SourceError>
             Ok(Next::Frame(frame)) => frames.push((number(&frame.picture), frame.pts.unwrap())),
             Ok(Next::End) => break,
             Ok(Next::TimedOut) => panic!("no frame after {}", frames.len()),
-            Ok(Next::Flushing) => panic!("nobody flushed"),
+            Ok(Next::Flushing | Next::Changed) => panic!("nobody asked for that"),
             Err(error) => return (frames, Some(error)),
         }
     }

@@ -13,8 +13,11 @@
 //! number (3); `DSFRAME_GPU_CAPTURE` and `DSFRAME_GPU_INJECT` set properties of all the elements of
 //! ours, as in `workers=4 queue-size=32`, to see what they do.
 
+mod across;
 mod card;
 mod feed;
+#[path = "../../tests/gpu/mail.rs"]
+mod mail;
 mod material;
 mod peer;
 mod rows;
@@ -27,6 +30,9 @@ type Res<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Res<()> {
     gst::init()?;
+    if across::is_reader() {
+        return across::read();
+    }
     gstdsframe::plugin_register_static()?;
     let wanted = std::env::var("DSFRAME_GPU_ROWS").unwrap_or_default();
     let is_wanted = |row: &rows::Row| {

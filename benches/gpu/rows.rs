@@ -23,7 +23,7 @@ use super::feed::{self, Feed, Prepared};
 use super::material::{HEIGHT, Material, WIDTH, frame_size};
 use super::peer::Peer;
 use super::run::{self, Line, WINDOW};
-use super::{Res, card};
+use super::{Res, across, card};
 
 /// Of all JPEGs, ours and theirs.
 const QUALITY: u8 = 85;
@@ -45,6 +45,8 @@ pub enum Goal {
     Share(f64),
     /// Frames per second, at least.
     Rate(f64),
+    /// Microseconds, at most.
+    Micros(f64),
     /// Microseconds more than the peer, at most.
     MicrosMore(f64),
     /// MiB, at most.
@@ -186,6 +188,21 @@ pub fn all(material: &Material) -> Vec<Row<'_>> {
                 )
             },
         ),
+        Row::new(
+            "channel across processes, CUDA memory: one way",
+            Micros,
+            Goal::Micros(200.0),
+            || one_way(50),
+        ),
+        Row {
+            once: true,
+            ..Row::new(
+                "channel across processes, CUDA memory: one way, 99 of 100",
+                Micros,
+                Goal::None,
+                || one_way(99),
+            )
+        },
         Row {
             once: true,
             ..Row::new(
@@ -536,6 +553,16 @@ fn not_selected(material: &Material) -> Res<Ready<'_>> {
                 .build()?;
             Ok(feed::push(&sink, &theirs, COUNT)? * 1e6)
         })),
+        note: None,
+    })
+}
+
+/// A frame of 1080 rows into shared memory, to another process, and out of it.
+fn one_way<'a>(percent: usize) -> Res<Ready<'a>> {
+    Ok(Ready {
+        peer: String::new(),
+        ours: Box::new(move || across::one_way(percent)),
+        theirs: None,
         note: None,
     })
 }

@@ -54,6 +54,7 @@ impl Goal {
             Self::Share(share) if share <= 1.0 => format!("at least {:.0} %", share * 100.0),
             Self::Share(times) => format!("at least {times}x"),
             Self::Rate(rate) => format!("at least {rate:.0}/s"),
+            Self::Micros(micros) => format!("at most {micros} µs"),
             Self::MicrosMore(micros) => format!("at most {micros} µs more"),
             Self::Growth(mib) => format!("at most {mib} MiB"),
             Self::None => String::new(),
@@ -65,6 +66,7 @@ impl Goal {
         match self {
             Self::Share(share) => compared.map(|ratio| ratio >= share),
             Self::Rate(rate) => Some(ours >= rate),
+            Self::Micros(micros) => Some(ours <= micros),
             Self::MicrosMore(micros) => compared.map(|more| more <= micros),
             Self::Growth(mib) => Some(ours <= mib),
             Self::None => None,

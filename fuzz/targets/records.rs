@@ -36,6 +36,8 @@ pub fn run(data: &[u8]) {
             stream: 0,
             frame: number,
             pts: None,
+            duration: None,
+            discont: false,
             taken_at: jiff::Timestamp::UNIX_EPOCH,
             reason: Reason::Interval,
             meta: FrameMeta {

@@ -11,10 +11,15 @@ mod tables;
 
 pub use convert::{CardConverter, CardPlanar};
 
+use std::any::Any;
+use std::sync::Arc;
+
 use gst_video::{VideoFormat, VideoInfo};
 
 use super::{Part, ViewError, plane_sizes};
-use crate::mem::cuda::{CardView, CardViewMut, CudaError, Gpu, MemoryPool, Pooled, Stream, copy};
+use crate::mem::cuda::{
+    CardView, CardViewMut, CudaError, Gpu, Memory, MemoryPool, Pooled, Stream, copy,
+};
 
 /// Rows begin at multiples of this many bytes: kernels may fail on others.
 pub const PITCH_ALIGN: usize = 256;
@@ -34,11 +39,23 @@ pub fn layout(format: VideoFormat, width: usize, height: usize) -> (Vec<(usize, 
     (planes, offset)
 }
 
-/// A frame that is in nobody else's hands.
+/// What a frame keeps until it is dropped, for whoever lent its memory.
+pub type Guard = Box<dyn Any + Send + Sync>;
+
+/// Memory of a frame, in the order in which it is given back.
+#[derive(Debug)]
+enum Held {
+    /// In nobody else's hands.
+    Own(Pooled),
+    /// To be read only.
+    Shared { memory: Arc<Memory>, _guard: Guard },
+}
+
+/// A frame on a card.
 #[derive(Debug)]
 pub struct CardFrame {
     info: VideoInfo,
-    memory: Pooled,
+    memory: Held,
     planes: Vec<(usize, usize)>,
 }
 
@@ -48,9 +65,31 @@ impl CardFrame {
         let (planes, bytes) = layout(info.format(), info.width() as usize, info.height() as usize);
         Ok(Self {
             info: info.clone(),
-            memory: pool.take(bytes)?,
+            memory: Held::Own(pool.take(bytes)?),
             planes,
         })
+    }
+
+    /// A frame in memory that others have too, as one that was
+    /// [imported](Memory::import), with planes by offset and pitch. Nobody writes to it before
+    /// the guard is dropped, which happens with the frame.
+    pub fn of_shared(
+        info: VideoInfo,
+        memory: Arc<Memory>,
+        planes: Vec<(usize, usize)>,
+        guard: Guard,
+    ) -> Result<Self, CudaError> {
+        let frame = Self {
+            info,
+            memory: Held::Shared {
+                memory,
+                _guard: guard,
+            },
+            planes,
+        };
+        // Whether it all lies within the memory.
+        frame.view()?;
+        Ok(frame)
     }
 
     /// A part of the frame, in memory of its own, which begins where kernels can read it; queued.
@@ -70,7 +109,20 @@ impl CardFrame {
     }
 
     pub fn gpu(&self) -> Gpu {
-        self.memory.gpu()
+        self.memory().gpu()
+    }
+
+    /// What the frame lies in.
+    pub fn memory(&self) -> &Memory {
+        match &self.memory {
+            Held::Own(memory) => memory,
+            Held::Shared { memory, .. } => memory,
+        }
+    }
+
+    /// Where its planes lie in the memory, by offset and pitch.
+    pub fn planes(&self) -> &[(usize, usize)] {
+        &self.planes
     }
 
     fn size(&self) -> (usize, usize) {
@@ -78,12 +130,16 @@ impl CardFrame {
     }
 
     pub fn view(&self) -> Result<CardView<'_>, CudaError> {
-        self.memory
+        self.memory()
             .view(self.info.format(), self.size(), &self.planes)
     }
 
+    /// Not of frames in memory that others have too.
     pub fn view_mut(&mut self) -> Result<CardViewMut<'_>, CudaError> {
         let size = self.size();
-        self.memory.view_mut(self.info.format(), size, &self.planes)
+        match &mut self.memory {
+            Held::Own(memory) => memory.view_mut(self.info.format(), size, &self.planes),
+            Held::Shared { .. } => Err(CudaError::ReadOnly),
+        }
     }
 }

@@ -4,6 +4,9 @@
 
 //! The memory that frames are pushed in, and how they get there.
 
+mod card;
+mod fetch;
+
 use gst::prelude::*;
 use gst_video::{VideoFrame, VideoInfo, VideoMeta};
 
@@ -11,10 +14,12 @@ use crate::frame::{
     CardConverter, CardFrame, ConvertError, Converter, Frame, FrameError, HostPool, PoolError,
     View, ViewError, ViewMut, code, view,
 };
-use crate::mem::cuda::{CudaError, Event, Kind, MemoryPool, Stream, copy};
+use crate::mem::cuda::CudaError;
 use crate::mem::nvmm::{self, NvmmError, NvmmPool, Place};
 use crate::mem::sys::Generation;
 
+use self::card::{Card, OnCard};
+use self::fetch::Fetcher;
 use super::source::Picture;
 
 #[derive(Debug, thiserror::Error)]
@@ -74,30 +79,11 @@ enum Memory {
     Card(Box<Card>),
 }
 
-/// Surfaces that a card fills.
-#[derive(Debug)]
-struct Card {
-    surfaces: NvmmPool,
-    stream: Stream,
-    /// For frames that are converted on the card.
-    fetched: MemoryPool,
-    converter: Option<CardConverter>,
-    /// Marks that are free to be used again.
-    events: Vec<Event>,
-}
-
 /// A buffer that is complete once it was [finished](Output::finish).
 #[derive(Debug)]
 pub struct Launched {
     buffer: gst::Buffer,
     on_card: Option<OnCard>,
-}
-
-/// What the card still works with.
-#[derive(Debug)]
-struct OnCard {
-    done: Event,
-    _fetched: Option<CardFrame>,
 }
 
 impl Launched {
@@ -115,8 +101,10 @@ pub struct Output {
     add_borders: bool,
     /// The peer reads rows by the strides that a video meta says.
     takes_strides: bool,
-    /// For frames that were fetched for another format.
-    converter: Option<Converter>,
+    /// For frames that were fetched for another format, with the memory that they get.
+    converter: Option<(Converter, HostPool)>,
+    /// For frames that must leave their card.
+    fetcher: Option<Fetcher>,
 }
 
 impl Output {
@@ -138,13 +126,7 @@ impl Output {
                     .map_err(|_| PoolError::OutOfMemory { bytes: info.size() })?;
                 match place {
                     Place::Host { .. } => Memory::Nvmm(pool),
-                    Place::Card { gpu, .. } => Memory::Card(Box::new(Card {
-                        surfaces: pool,
-                        stream: Stream::ordered(gpu)?,
-                        fetched: MemoryPool::new(gpu, Kind::Device),
-                        converter: None,
-                        events: Vec::new(),
-                    })),
+                    Place::Card { gpu, .. } => Memory::Card(Box::new(Card::new(pool, gpu)?)),
                 }
             }
         };
@@ -154,6 +136,7 @@ impl Output {
             add_borders,
             takes_strides: false,
             converter: None,
+            fetcher: None,
         })
     }
 
@@ -167,7 +150,7 @@ impl Output {
         match &self.memory {
             Memory::Host(_) => None,
             Memory::Nvmm(pool) => Some(pool.clone().upcast()),
-            Memory::Card(card) => Some(card.surfaces.clone().upcast()),
+            Memory::Card(card) => Some(card.surfaces().clone().upcast()),
         }
     }
 
@@ -185,6 +168,12 @@ impl Output {
         code: Option<Code>,
         wait: bool,
     ) -> Result<Launched, OutputError> {
+        if let Picture::Card(frame) = picture
+            && !self.stays_on_card(frame)
+        {
+            let fetched = Picture::Ready(self.fetch(frame)?);
+            return self.launch(&fetched, code, wait);
+        }
         if let Memory::Card(card) = &mut self.memory {
             return card.launch(&self.info, picture, code, wait, self.add_borders);
         }
@@ -194,6 +183,8 @@ impl Output {
             }
             // Its painter was made for a target that has no card any more.
             Picture::PaintOnCard(..) => return Err(OutputError::Map),
+            // Was fetched, above.
+            Picture::Card(..) => return Err(OutputError::Map),
             Picture::Ready(frame) if frame.info != self.info => {
                 let converted = self.convert(frame)?;
                 self.place(&converted, code)?
@@ -208,10 +199,10 @@ impl Output {
 
     /// Waits until a buffer is complete.
     pub fn finish(&mut self, launched: Launched) -> Result<gst::Buffer, OutputError> {
-        if let Some(OnCard { done, .. }) = launched.on_card {
-            done.synchronize()?;
+        if let Some(on_card) = launched.on_card {
+            let done = on_card.wait()?;
             if let Memory::Card(card) = &mut self.memory {
-                card.events.push(done);
+                card.take_back(done);
             }
         }
         Ok(launched.buffer)
@@ -266,14 +257,39 @@ impl Output {
         }
     }
 
-    fn convert(&mut self, frame: &Frame) -> Result<Frame, OutputError> {
-        let converter = match self.converter.take() {
-            Some(converter) if *converter.from() == frame.info => converter,
-            _ => Converter::new(&frame.info, &self.info, self.add_borders)?,
+    /// Whether the card that a frame is on makes all of the target.
+    fn stays_on_card(&self, frame: &CardFrame) -> bool {
+        let (from, to) = (frame.info(), &self.info);
+        matches!(&self.memory, Memory::Card(card) if card.gpu() == frame.gpu())
+            && (are_alike(from, to) || CardConverter::takes(from, to))
+    }
+
+    /// A frame of a card in host memory, as the target is.
+    fn fetch(&mut self, frame: &CardFrame) -> Result<Frame, OutputError> {
+        let mut fetcher = match self.fetcher.take() {
+            Some(fetcher) if fetcher.gpu() == frame.gpu() => fetcher,
+            _ => Fetcher::new(frame.gpu())?,
         };
-        let mut converted = HostPool::new(&self.info)?.acquire()?;
+        let fetched = fetcher.fetch(frame, &self.info, self.add_borders);
+        self.fetcher = Some(fetcher);
+        let fetched = fetched?;
+        match fetched.info == self.info {
+            true => Ok(fetched),
+            false => self.convert(&fetched),
+        }
+    }
+
+    fn convert(&mut self, frame: &Frame) -> Result<Frame, OutputError> {
+        let (converter, pool) = match self.converter.take() {
+            Some(kept) if *kept.0.from() == frame.info => kept,
+            _ => (
+                Converter::new(&frame.info, &self.info, self.add_borders)?,
+                HostPool::new(&self.info)?,
+            ),
+        };
+        let mut converted = pool.acquire()?;
         converter.convert(&frame.map()?, &mut converted);
-        self.converter = Some(converter);
+        self.converter = Some((converter, pool));
         Ok(converted.into())
     }
 }
@@ -291,6 +307,12 @@ fn is_full_range(info: &VideoInfo) -> bool {
     info.is_rgb() || info.colorimetry().range() == gst_video::VideoColorRange::Range0_255
 }
 
+/// Whether frames of one are frames of the other as they are.
+fn are_alike(one: &VideoInfo, other: &VideoInfo) -> bool {
+    let shape = |info: &VideoInfo| (info.format(), info.width(), info.height());
+    shape(one) == shape(other) && one.colorimetry() == other.colorimetry()
+}
+
 fn acquire(pool: &NvmmPool, wait: bool) -> Result<gst::Buffer, OutputError> {
     let params = (!wait)
         .then(|| gst::BufferPoolAcquireParams::with_flags(gst::BufferPoolAcquireFlags::DONTWAIT));
@@ -303,65 +325,4 @@ fn acquire(pool: &NvmmPool, wait: bool) -> Result<gst::Buffer, OutputError> {
                 None => OutputError::Map,
             },
         })
-}
-
-impl Card {
-    fn launch(
-        &mut self,
-        info: &VideoInfo,
-        picture: &Picture,
-        code: Option<Code>,
-        wait: bool,
-        add_borders: bool,
-    ) -> Result<Launched, OutputError> {
-        let mut buffer = acquire(&self.surfaces, wait)?;
-        let _bound = self.stream.gpu().bind()?;
-        let writable = buffer.get_mut().ok_or(OutputError::Map)?;
-        let mut surface = nvmm::write(writable, 0)?;
-        let mut view = surface.card_view_mut()?;
-        let mut fetched = None;
-        match picture {
-            Picture::PaintOnCard(painter, number) => {
-                painter.paint(*number, &mut view, &self.stream)?;
-            }
-            // Its painter was made for a target that had no card yet.
-            Picture::Paint(..) => return Err(OutputError::Map),
-            Picture::Ready(frame) => {
-                let mapped = frame.map()?;
-                let from = View::of_frame(&mapped)?;
-                let same = (from.format(), from.width(), from.height())
-                    == (view.format(), view.width(), view.height());
-                if same && frame.info.colorimetry() == info.colorimetry() {
-                    copy::upload(&from, &mut view, &self.stream)?;
-                } else {
-                    let mut unconverted = CardFrame::acquire(&self.fetched, &frame.info)?;
-                    copy::upload(&from, &mut unconverted.view_mut()?, &self.stream)?;
-                    let converter = match self.converter.take() {
-                        Some(converter) if *converter.from() == frame.info => converter,
-                        _ => CardConverter::new(self.stream.gpu(), &frame.info, info, add_borders)?,
-                    };
-                    converter.convert(&unconverted.view()?, &mut view, &self.stream)?;
-                    self.converter = Some(converter);
-                    fetched = Some(unconverted);
-                }
-            }
-        }
-        if let Some(Code { stream, frame }) = code {
-            let full_range = is_full_range(info);
-            code::draw_on_card(&mut view, full_range, stream, frame, &self.stream)?;
-        }
-        drop(surface);
-        let done = match self.events.pop() {
-            Some(event) => event,
-            None => Event::new(self.stream.gpu())?,
-        };
-        done.record(&self.stream)?;
-        Ok(Launched {
-            buffer,
-            on_card: Some(OnCard {
-                done,
-                _fetched: fetched,
-            }),
-        })
-    }
 }

@@ -6,20 +6,22 @@
 //!
 //! The meta holds the label (as its type), whole pixels, and which region another one is in, by
 //! their ids; a parameter structure `detection` with `label`, `class-id`, `component-id`,
-//! `confidence` and `track-id` holds the rest. What Intel's DL Streamer writes is understood too:
-//! `label_id` for the class, and a structure `object_id` with `id` for the track. Classifiers are
-//! not attached.
+//! `confidence` and `track-id` holds the rest, and a structure `classifier` with `kind`,
+//! `component-id` and `labels` what each classifier says. What Intel's DL Streamer writes is
+//! understood too: `label_id` for the class, and a structure `object_id` with `id` for the track.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use glib::prelude::*;
 use gst_video::VideoRegionOfInterestMeta;
 
-use super::{Bounds, Detection, probability};
+use super::{Bounds, ClassLabel, Classifier, Detection, probability};
 
 /// Labels become GQuarks, which are never freed: no more than this many different ones.
 const MAX_LABELS: usize = 4096;
 const PARAMS: &str = "detection";
+const CLASSIFIER: &str = "classifier";
 /// Where DL Streamer has the track.
 const TRACK_PARAMS: &str = "object_id";
 /// The type of regions whose label came after [`MAX_LABELS`] others; the parameters still have it.
@@ -81,8 +83,52 @@ fn attach_at(buffer: &mut gst::BufferRef, first: usize, place: usize, detection:
         params = params.field("track-id", track_id);
     }
     meta.add_param(params.build());
+    for classifier in &detection.classifiers {
+        meta.add_param(classifier_params(classifier));
+    }
     meta.set_id(id(place));
     meta.set_parent_id(detection.parent.map_or(0, id));
+}
+
+fn classifier_params(classifier: &Classifier) -> gst::Structure {
+    let labels = classifier.labels.iter().map(|label| {
+        let mut fields = gst::Structure::builder("label").field("label", label.label.as_str());
+        if let Some(class_id) = label.class_id {
+            fields = fields.field("class-id", class_id);
+        }
+        if let Some(probability) = label.probability {
+            fields = fields.field("probability", decimal(probability));
+        }
+        fields.build().to_send_value()
+    });
+    let mut params = gst::Structure::builder(CLASSIFIER)
+        .field("kind", classifier.kind.as_str())
+        .field("labels", labels.collect::<gst::List>());
+    if let Some(component_id) = classifier.component_id {
+        params = params.field("component-id", component_id);
+    }
+    params.build()
+}
+
+fn classifier(params: &gst::StructureRef) -> Classifier {
+    let label = |fields: &gst::StructureRef| ClassLabel {
+        label: fields.get::<&str>("label").unwrap_or_default().into(),
+        class_id: fields.get("class-id").ok(),
+        probability: fields
+            .get::<f64>("probability")
+            .ok()
+            .and_then(|value| probability(value as f32)),
+    };
+    let labels = params.get::<gst::List>("labels").ok();
+    let labels = labels.iter().flat_map(|labels| labels.iter());
+    Classifier {
+        component_id: params.get("component-id").ok(),
+        kind: params.get::<&str>("kind").unwrap_or_default().into(),
+        labels: labels
+            .filter_map(|value| value.get::<gst::Structure>().ok())
+            .map(|fields| label(&fields))
+            .collect(),
+    }
 }
 
 /// The double that has the decimals of a float.
@@ -143,6 +189,11 @@ fn detection(meta: &VideoRegionOfInterestMeta) -> Detection {
             width: width as f32,
             height: height as f32,
         },
+        classifiers: meta
+            .params()
+            .filter(|params| params.name() == CLASSIFIER)
+            .map(classifier)
+            .collect(),
         ..Detection::default()
     }
 }
@@ -168,7 +219,18 @@ mod tests {
                 width: 3.0,
                 height: 4.0,
             },
-            ..Detection::default()
+            classifiers: vec![Classifier {
+                component_id: Some(5),
+                kind: "colour".into(),
+                labels: vec![
+                    ClassLabel {
+                        label: "red".into(),
+                        class_id: Some(1),
+                        probability: Some(0.9),
+                    },
+                    ClassLabel::default(),
+                ],
+            }],
         };
         let bare = Detection {
             label: "person".into(),

@@ -21,6 +21,24 @@ over_all_channels!(
     a_live_reader_stamps_what_comes,
 );
 
+#[test]
+fn pixels_are_not_copied_within_the_process() {
+    let line = Line::in_process("pixels");
+    let producer = line.producer(&[("overflow", "block")]);
+    let readers = [line.reader("").play(), line.reader("").play()];
+    until("both are there", || counts(&producer.element).readers == 2);
+    let address = |buffer: &gst::BufferRef| buffer.map_readable().unwrap().as_ptr() as usize;
+    for number in 0..10 {
+        let buffer = numbered(number);
+        let sent = address(&buffer);
+        producer.pad.push(buffer).unwrap();
+        for reader in &readers {
+            let sample = reader.sample().unwrap();
+            assert_eq!(address(sample.buffer().unwrap()), sent);
+        }
+    }
+}
+
 fn times_numbers_and_detections_travel(line: &Line) {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log.jsonl");

@@ -63,6 +63,28 @@ pub fn calls(function: &CStr) -> Option<u64> {
     Some(unsafe { count(function.as_ptr()) })
 }
 
+type Fail = unsafe extern "C" fn(*const c_char, u32, c_int, c_int);
+
+/// Allocations of this process; `None` on a card, which does not tell.
+pub fn allocations() -> Option<u64> {
+    let count = of_standin(c"standin_allocations")?;
+    type Count = unsafe extern "C" fn() -> u64;
+    // SAFETY: that is its signature.
+    let count = unsafe { std::mem::transmute::<*mut c_void, Count>(count) };
+    // SAFETY: it takes nothing.
+    Some(unsafe { count() })
+}
+
+/// Has a function of the stand-in fail at its `nth` call from now on, each if 0; with
+/// `CUDA_SUCCESS` no more.
+pub fn fail(function: &CStr, nth: u32, code: CUresult) {
+    let fail = of_standin(c"standin_fail").expect("not the stand-in");
+    // SAFETY: that is its signature.
+    let fail = unsafe { std::mem::transmute::<*mut c_void, Fail>(fail) };
+    // SAFETY: the name ends with a zero.
+    unsafe { fail(function.as_ptr(), nth, code as c_int, 0) };
+}
+
 pub fn devices() -> u32 {
     gstdsframe::mem::cuda::probe().map_or(0, |driver| driver.devices)
 }
@@ -265,7 +287,6 @@ impl Drop for Memory {
 /// does.
 pub fn break_down(context: &Context) {
     if let Some(fail) = of_standin(c"standin_fail") {
-        type Fail = unsafe extern "C" fn(*const c_char, u32, c_int, c_int);
         // SAFETY: that is its signature.
         let fail = unsafe { std::mem::transmute::<*mut c_void, Fail>(fail) };
         let code = CUresult::CUDA_ERROR_LAUNCH_FAILED as c_int;

@@ -63,7 +63,7 @@ for source in kernels/*.cu tests/standin/*.cu; do
             -c -o "$object" $out/kernel_"$name".cpp
     fi
 done
-for name in memory work libcuda gstreamer; do
+for name in memory work libcuda virtual gstreamer; do
     object=$out/$name.o
     objects+=("$object")
     if stale "$object" $here/$name.cpp $here/*.h $here/build.sh; then

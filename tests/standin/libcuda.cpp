@@ -4,7 +4,7 @@
 
 // A stand-in for libcuda.so.1 that computes on the CPU; see README.md.
 
-#include "work.h"
+#include "calls.h"
 
 #include <algorithm>
 #include <chrono>
@@ -13,59 +13,6 @@
 #include <utility>
 
 namespace {
-
-template <class Body> CUresult guarded(const char *function, Body body)
-{
-    std::lock_guard lock(state().mutex);
-    state().counts[plain(function)]++;
-    try {
-        body();
-        return CUDA_SUCCESS;
-    } catch (Error error) {
-        return error.code;
-    }
-}
-
-/// A call that needs no context.
-template <class Body> CUresult anywhere(const char *function, Body body)
-{
-    return guarded(function, [&] {
-        check(state().initialised, CUDA_ERROR_NOT_INITIALIZED);
-        inject(function, nullptr);
-        body();
-    });
-}
-
-/// A call in the context of this thread.
-template <class Body> CUresult within(const char *function, Body body)
-{
-    return guarded(function, [&] {
-        check(state().initialised, CUDA_ERROR_NOT_INITIALIZED);
-        Context &context = current();
-        check(!context.error, context.error);
-        inject(function, &context);
-        body(context);
-    });
-}
-
-template <class Map> auto &lookup(Map &map, uintptr_t handle, CUresult otherwise = CUDA_ERROR_INVALID_HANDLE)
-{
-    auto found = map.find(handle);
-    check(found != map.end(), otherwise);
-    return found->second;
-}
-
-Context &context_of(CUcontext handle)
-{
-    Context &context = *lookup(state().contexts, handle, CUDA_ERROR_INVALID_CONTEXT);
-    check(context.alive, CUDA_ERROR_CONTEXT_IS_DESTROYED);
-    return context;
-}
-
-void check_device(CUdevice device)
-{
-    check(device >= 0 && device < state().devices, CUDA_ERROR_INVALID_DEVICE);
-}
 
 std::shared_ptr<Stream> any_stream(Context &context, CUstream handle)
 {
@@ -125,7 +72,7 @@ struct Copy {
 };
 
 /// The allocation of one side, null for pageable memory.
-Allocation *verify(const char *function, const Context &context, const Side &side, size_t bytes)
+Allocation *verify(const char *function, const Context &context, const Side &side, size_t bytes, bool writes)
 {
     Allocation *a = find(side.base);
     std::string trouble;
@@ -141,6 +88,8 @@ Allocation *verify(const char *function, const Context &context, const Side &sid
                           : side.type == CU_MEMORYTYPE_DEVICE && a->kind == Kind::Device &&
                                 a->device != context.device)
         trouble = "memory of another device";
+    else if (!(writes ? a->writable : a->readable))
+        trouble = writes ? "nobody may write there" : "nobody may read there";
     if (trouble.empty())
         return a;
     complain(std::string(function) + ": " + describe(side.base) + ": " + trouble);
@@ -166,8 +115,8 @@ void copy(const char *function, Context &context, Copy c, const CUstream *handle
         return;
     for (const Side *side : {&c.to, &c.from})
         check((c.height == 1 && c.depth == 1) || side->pitch >= c.width, CUDA_ERROR_INVALID_VALUE);
-    const Allocation *to = verify(function, context, c.to, c.extent(c.to));
-    const Allocation *from = verify(function, context, c.from, c.extent(c.from));
+    const Allocation *to = verify(function, context, c.to, c.extent(c.to), true);
+    const Allocation *from = verify(function, context, c.from, c.extent(c.from), false);
     bool to_host = !to || to->kind == Kind::Pinned, from_host = !from || from->kind == Kind::Pinned;
     const char *direction[] = {"bytes-dtod", "bytes-htod", "bytes-dtoh", "bytes-htoh"};
     state().counts[direction[to_host * 2 + from_host]] += c.width * c.height * c.depth;
@@ -265,7 +214,7 @@ void fill(const char *function, Context &context, CUdeviceptr to, size_t pitch, 
         return;
     check(to % bytes == 0 && (height == 1 || pitch >= width * bytes), CUDA_ERROR_INVALID_VALUE);
     Side side{static_cast<uintptr_t>(to), pitch, 0, CU_MEMORYTYPE_DEVICE};
-    const Allocation *a = verify(function, context, side, (height - 1) * pitch + width * bytes);
+    const Allocation *a = verify(function, context, side, (height - 1) * pitch + width * bytes, true);
     uint64_t number = submit(*stream, [=, &context] {
         execute("run-set", context, [&] {
             still_there(side.base);
@@ -294,7 +243,7 @@ template <class T> void allocate_for(Context &context, Kind kind, size_t size, T
 void free_memory(const char *function, CUdeviceptr pointer, bool pinned)
 {
     Allocation *a = find(static_cast<uintptr_t>(pointer));
-    if (!a || a->start != pointer || (a->kind == Kind::Pinned) != pinned) {
+    if (!a || a->start != pointer || a->mapped || (a->kind == Kind::Pinned) != pinned) {
         complain(std::string(function) + ": " + describe(static_cast<uintptr_t>(pointer)) + ": not what an allocation began with");
         throw Error{CUDA_ERROR_INVALID_VALUE};
     }
@@ -393,12 +342,14 @@ constexpr Name NAMES[] = {
     NAME(CUDA_ERROR_PEER_ACCESS_UNSUPPORTED, "peer access is not supported between these two devices"),
     NAME(CUDA_ERROR_INVALID_PTX, "a PTX JIT compilation failed"),
     NAME(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, "the provided PTX was compiled with an unsupported toolchain."),
+    NAME(CUDA_ERROR_OPERATING_SYSTEM, "OS call failed or operation not supported on this OS"),
     NAME(CUDA_ERROR_INVALID_HANDLE, "invalid resource handle"),
     NAME(CUDA_ERROR_NOT_FOUND, "named symbol not found"),
     NAME(CUDA_ERROR_NOT_READY, "device not ready"),
     NAME(CUDA_ERROR_ILLEGAL_ADDRESS, "an illegal memory access was encountered"),
     NAME(CUDA_ERROR_CONTEXT_IS_DESTROYED, "context is destroyed"),
     NAME(CUDA_ERROR_LAUNCH_FAILED, "unspecified launch failure"),
+    NAME(CUDA_ERROR_NOT_PERMITTED, "operation not permitted"),
     NAME(CUDA_ERROR_NOT_SUPPORTED, "operation not supported"),
     NAME(CUDA_ERROR_UNKNOWN, "unknown error"),
 };
@@ -415,19 +366,6 @@ CUresult name_of(CUresult code, const char **out, const char *Name::*field)
 }
 
 } // namespace
-
-// A function of the driver; the last argument is its body.
-#define WITHIN(name, parameters, ...)                                                              \
-    API CUresult name parameters                                                                   \
-    {                                                                                              \
-        [[maybe_unused]] const char *function = #name;                                             \
-        return within(function, [&]([[maybe_unused]] Context &context) __VA_ARGS__);               \
-    }
-#define ANYWHERE(name, parameters, ...)                                                            \
-    API CUresult name parameters                                                                   \
-    {                                                                                              \
-        return anywhere(#name, [&] __VA_ARGS__);                                                   \
-    }
 
 // Devices.
 
@@ -492,6 +430,7 @@ ANYWHERE(cuDeviceGetAttribute, (int *value, int which, CUdevice device), {
     case 10: *value = 32; break;                     // warp
     case 16: *value = 16; break;                     // multiprocessors
     case 19: case 41: case 83: *value = 1; break;    // mapped host, unified addressing, managed
+    case 102: case 103: *value = 1; break;           // virtual memory, with file descriptors
     case 33: *value = device + 1; break;             // PCI bus
     case 39: *value = 2048; break;                   // threads per multiprocessor
     case 40: *value = 2; break;                      // copy engines

@@ -28,6 +28,9 @@ auto &live = *new std::map<uintptr_t, Allocation>;
 // First byte to end of what was freed.
 auto &freed = *new std::map<uintptr_t, uintptr_t>;
 
+std::map<int, size_t> apart_bytes;
+size_t apart_allocations;
+
 size_t round_up(size_t size, size_t to) { return (size + to - 1) / to * to; }
 
 bool strict()
@@ -40,6 +43,11 @@ bool strict()
 }
 
 bool closed(const Allocation &a) { return strict() && a.kind == Kind::Device; }
+
+int access_of(const Allocation &a)
+{
+    return (a.readable ? PROT_READ : 0) | (a.writable ? PROT_WRITE : 0);
+}
 
 void protect(const Allocation &a, int protection)
 {
@@ -89,11 +97,33 @@ void release(Allocation *a)
     live.erase(a->start);
 }
 
+Allocation *map_file(uintptr_t start, size_t size, int device, int file)
+{
+    void *at = reinterpret_cast<void *>(start);
+    if (mmap(at, size, PROT_NONE, MAP_SHARED | MAP_FIXED, file, 0) == MAP_FAILED)
+        return nullptr;
+    return &(live[start] = Allocation{start, size, start, size, Kind::Device, device, 0, true, false, false});
+}
+
+void set_access(Allocation *a, bool readable, bool writable)
+{
+    a->readable = readable;
+    a->writable = writable;
+    if (!closed(*a))
+        protect(*a, access_of(*a));
+}
+
+void count_apart(int device, long bytes, long allocations)
+{
+    apart_bytes[device] += static_cast<size_t>(bytes);
+    apart_allocations += static_cast<size_t>(allocations);
+}
+
 void release_all(CUcontext context)
 {
     std::vector<Allocation *> all;
     for (auto &[start, a] : live)
-        if (a.context == context)
+        if (a.context == context && !a.mapped)
             all.push_back(&a);
     for (Allocation *a : all)
         release(a);
@@ -110,14 +140,14 @@ Allocation *find(uintptr_t address)
 
 size_t allocated(int device)
 {
-    size_t sum = 0;
+    size_t sum = apart_bytes[device];
     for (auto &[start, a] : live)
-        if (a.kind != Kind::Pinned && a.device == device)
+        if (a.kind != Kind::Pinned && a.device == device && !a.mapped)
             sum += a.size;
     return sum;
 }
 
-size_t allocations() { return live.size(); }
+size_t allocations() { return live.size() + apart_allocations; }
 
 std::string describe(uintptr_t address)
 {
@@ -145,7 +175,7 @@ std::string describe(uintptr_t address)
 Opened::Opened(Allocation *a) : allocation(a && closed(*a) ? a : nullptr)
 {
     if (allocation)
-        protect(*allocation, PROT_READ | PROT_WRITE);
+        protect(*allocation, access_of(*allocation));
 }
 
 Opened::~Opened()
@@ -192,7 +222,7 @@ void on_fault(int number, siginfo_t *info, void *)
         bool again = !opened.empty() && opened.back() == a;
         if (a && closed(*a) && a->device == kernel_device && !again && opened.size() < opened.capacity()) {
             opened.push_back(a);
-            protect(*a, PROT_READ | PROT_WRITE);
+            protect(*a, access_of(*a));
             return;
         }
     }

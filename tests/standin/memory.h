@@ -20,6 +20,9 @@ struct Allocation {
     Kind kind;
     int device;
     CUcontext context;
+    // Pages of a file, put where addresses were reserved; of no context.
+    bool mapped = false;
+    bool readable = true, writable = true;
 
     bool holds(uintptr_t address, size_t bytes) const
     {
@@ -31,6 +34,12 @@ struct Allocation {
 Allocation *allocate(Kind, size_t, int device, CUcontext);
 /// Its addresses are never used again.
 void release(Allocation *);
+/// Puts pages of a file at addresses that are reserved. Nobody has access to them yet. Null if the
+/// system refuses.
+Allocation *map_file(uintptr_t start, size_t, int device, int file);
+void set_access(Allocation *, bool readable, bool writable);
+/// Memory and addresses that no allocation is, to be counted like them.
+void count_apart(int device, long bytes, long allocations);
 /// The live allocation that holds this byte, or null.
 Allocation *find(uintptr_t address);
 /// All of a context.

@@ -61,6 +61,16 @@ API CUresult cuEventRecord(CUevent, CUstream);
 API CUresult cuEventQuery(CUevent);
 API CUresult cuEventSynchronize(CUevent);
 API CUresult cuEventElapsedTime(float *, CUevent, CUevent);
+API CUresult cuMemGetAllocationGranularity(size_t *, const CUmemAllocationProp *, unsigned);
+API CUresult cuMemCreate(CUmemGenericAllocationHandle *, size_t, const CUmemAllocationProp *, unsigned long long);
+API CUresult cuMemRelease(CUmemGenericAllocationHandle);
+API CUresult cuMemExportToShareableHandle(void *, CUmemGenericAllocationHandle, unsigned, unsigned long long);
+API CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *, void *, unsigned);
+API CUresult cuMemAddressReserve(CUdeviceptr *, size_t, size_t, CUdeviceptr, unsigned long long);
+API CUresult cuMemAddressFree(CUdeviceptr, size_t);
+API CUresult cuMemMap(CUdeviceptr, size_t, size_t, CUmemGenericAllocationHandle, unsigned long long);
+API CUresult cuMemUnmap(CUdeviceptr, size_t);
+API CUresult cuMemSetAccess(CUdeviceptr, size_t, const CUmemAccessDesc *, size_t);
 API CUresult cuGetErrorName(CUresult, const char **);
 API void standin_fail(const char *, unsigned, int, int);
 API uint64_t standin_count(const char *);
@@ -454,6 +464,105 @@ template <class Body> int child(std::initializer_list<const char *> environment,
     return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
 }
 
+constexpr size_t GRANULE = size_t(2) << 20;
+
+CUmemAllocationProp shareable(int device)
+{
+    CUmemAllocationProp properties = {};
+    properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+    properties.requestedHandleTypes = CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+    properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, device};
+    return properties;
+}
+
+/// A granule at an address of its own.
+CUdeviceptr put(CUmemGenericAllocationHandle handle, unsigned access)
+{
+    CUdeviceptr at = 0;
+    CUmemAccessDesc desc{{CU_MEM_LOCATION_TYPE_DEVICE, 0}, access};
+    OK(cuMemAddressReserve(&at, GRANULE, 0, 0, 0));
+    OK(cuMemMap(at, GRANULE, 0, handle, 0));
+    OK(cuMemSetAccess(at, GRANULE, &desc, 1));
+    return at;
+}
+
+void take_down(CUdeviceptr at)
+{
+    OK(cuMemUnmap(at, GRANULE));
+    OK(cuMemAddressFree(at, GRANULE));
+}
+
+void memory_is_shared_through_descriptors()
+{
+    Fixture f;
+    CUmemAllocationProp properties = shareable(0);
+    CUmemGenericAllocationHandle handle, same;
+    size_t granularity, free_bytes, total;
+    OK(cuMemGetAllocationGranularity(&granularity, &properties, 0));
+    EXPECT(granularity == GRANULE);
+    GIVES(CUDA_ERROR_INVALID_VALUE, cuMemCreate(&handle, 4096, &properties, 0));
+    GIVES(CUDA_ERROR_OUT_OF_MEMORY, cuMemCreate(&handle, 8 * GRANULE, &properties, 0));
+    OK(cuMemCreate(&handle, GRANULE, &properties, 0));
+    CUdeviceptr at = put(handle, CU_MEM_ACCESS_READWRITE);
+    int file = -1;
+    OK(cuMemExportToShareableHandle(&file, handle, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0));
+    auto by_number = [](int number) { return reinterpret_cast<void *>(static_cast<intptr_t>(number)); };
+    OK(cuMemImportFromShareableHandle(&same, by_number(file), CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR));
+    close(file);
+    CUdeviceptr read_only = put(same, CU_MEM_ACCESS_READ);
+    OK(cuMemGetInfo_v2(&free_bytes, &total));
+    EXPECT(total - free_bytes == GRANULE + 1000);
+
+    // The other side sees what is done, and not what is queued.
+    OK(cuMemsetD8Async(at, 7, GRANULE, f.other));
+    EXPECT(f.peek(read_only) == 0xa5);
+    OK(cuStreamSynchronize(f.other));
+    EXPECT(f.peek(read_only) == 7);
+    EXPECT(f.peek(read_only + GRANULE - 1) == 7);
+    GIVES(CUDA_ERROR_INVALID_VALUE, cuMemsetD8_v2(read_only, 1, 1));
+    GIVES(CUDA_ERROR_INVALID_VALUE, cuMemsetD8_v2(at + 1, 1, GRANULE));
+
+    // Wrong calls.
+    GIVES(CUDA_ERROR_INVALID_VALUE, cuMemFree_v2(at));
+    GIVES(CUDA_ERROR_INVALID_VALUE, cuMemAddressFree(at, GRANULE));
+    GIVES(CUDA_ERROR_INVALID_VALUE, cuMemUnmap(at, 2 * GRANULE));
+    GIVES(CUDA_ERROR_INVALID_VALUE, cuMemMap(at, GRANULE, 0, handle, 0));
+    GIVES(CUDA_ERROR_INVALID_VALUE, cuMemMap(at + GRANULE, GRANULE, 0, handle, 0));
+    GIVES(CUDA_ERROR_INVALID_VALUE, cuMemMap(at, 2 * GRANULE, 0, handle, 0));
+    GIVES(CUDA_ERROR_INVALID_VALUE, cuMemRelease(12345));
+    GIVES(CUDA_ERROR_INVALID_VALUE,
+          cuMemExportToShareableHandle(&file, same, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0));
+    CUmemGenericAllocationHandle none;
+    GIVES(CUDA_ERROR_INVALID_VALUE,
+          cuMemImportFromShareableHandle(&none, by_number(0), CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR));
+    GIVES(CUDA_ERROR_INVALID_VALUE,
+          cuMemImportFromShareableHandle(&none, by_number(-1), CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR));
+    CUmemAccessDesc elsewhere{{CU_MEM_LOCATION_TYPE_DEVICE, 1}, CU_MEM_ACCESS_READ};
+    GIVES(CUDA_ERROR_INVALID_DEVICE, cuMemSetAccess(at, GRANULE, &elsewhere, 1));
+
+    // What is mapped outlives its handle and the other side; taking it down counts.
+    OK(cuMemRelease(handle));
+    take_down(at);
+    EXPECT(f.peek(read_only) == 7);
+    OK(cuMemRelease(same));
+    take_down(read_only);
+    OK(cuMemGetInfo_v2(&free_bytes, &total));
+    EXPECT(total - free_bytes == 1000);
+}
+
+void memory_that_is_unmapped_too_early_is_missed()
+{
+    Fixture f;
+    CUmemAllocationProp properties = shareable(0);
+    CUmemGenericAllocationHandle handle;
+    OK(cuMemCreate(&handle, GRANULE, &properties, 0));
+    CUdeviceptr at = put(handle, CU_MEM_ACCESS_READWRITE);
+    OK(cuMemRelease(handle));
+    OK(cuMemsetD8Async(at, 7, GRANULE, f.other));
+    take_down(at);
+    GIVES(CUDA_ERROR_ILLEGAL_ADDRESS, cuStreamSynchronize(f.other));
+}
+
 void the_environment_says_what_there_is()
 {
     EXPECT(child({"DSFRAME_STANDIN_DEVICES=0"}, [] { return cuInit(0); }) == CUDA_ERROR_NO_DEVICE);
@@ -498,6 +607,8 @@ int main()
     threads_have_contexts_of_their_own();
     faults_come_when_they_are_wanted();
     ptx_must_suit_the_driver();
+    memory_is_shared_through_descriptors();
+    memory_that_is_unmapped_too_early_is_missed();
     printf("stand-in: %s\n", failures ? "FAILED" : "ok");
     return failures != 0;
 }

@@ -266,6 +266,8 @@ mod tests {
             stream: 3,
             frame: 42,
             pts: None,
+            duration: None,
+            discont: false,
             taken_at: "2026-01-02T03:04:05Z".parse().unwrap(),
             reason: Reason::Interval,
             meta,

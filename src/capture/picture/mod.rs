@@ -131,6 +131,8 @@ mod tests {
             stream: 0,
             frame: 0,
             pts: None,
+            duration: None,
+            discont: false,
             taken_at: jiff::Timestamp::UNIX_EPOCH,
             reason: Reason::Interval,
             meta: FrameMeta {

@@ -61,6 +61,16 @@ fn remove_metas(buffer: &mut gst::BufferRef) {
     });
 }
 
+/// Where the boxes of a frame are in the picture that is pushed.
+fn box_fit(config: &Config, streaming: &Streaming, of: Option<(u32, u32)>) -> Option<BoxFit> {
+    let target = streaming.output.as_ref()?.info();
+    let native = streaming.source.as_ref().map(|source| source.facts());
+    let native = native.and_then(|facts| facts.native.as_ref());
+    let size = of.unwrap_or((target.width(), target.height()));
+    let borders = native.filter(|_| config.add_borders);
+    Some(BoxFit::new(size, target, borders))
+}
+
 impl DsFrameInject {
     /// The next buffer, at its time if live.
     pub(super) fn produce(
@@ -232,6 +242,10 @@ impl DsFrameInject {
         fetched: Fetched,
         launched: Launched,
     ) -> Result<gst::Buffer, gst::FlowError> {
+        // The source may be another one, in effect, when it was asked for the frame ahead.
+        let Some(fit) = box_fit(config, streaming, fetched.boxes_of) else {
+            return Err(gst::FlowError::NotNegotiated);
+        };
         if launched.is_on_card() {
             self.launch_ahead(config, streaming);
         }
@@ -246,7 +260,6 @@ impl DsFrameInject {
             pts,
             duration,
             detections,
-            boxes_of,
             provenance,
             ..
         } = fetched;
@@ -258,12 +271,6 @@ impl DsFrameInject {
             origin::attach(writable, meta, *pts);
             streaming.discont |= discont;
         }
-        let native = streaming.source.as_ref().map(|source| source.facts());
-        let native = native.and_then(|facts| facts.native.as_ref());
-        let target = output.info();
-        let size = boxes_of.unwrap_or((target.width(), target.height()));
-        let borders = native.filter(|_| config.add_borders);
-        let fit = BoxFit::new(size, target, borders);
         roi::attach(writable, &fit.apply_all(detections));
         self.stamp(streaming, writable, pts, duration);
         if config.on_timeout == OnTimeout::Repeat && config.timeout.is_some() {

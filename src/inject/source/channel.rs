@@ -239,7 +239,7 @@ impl Source for Channel {
         Ok(Next::Frame(Fetched {
             picture: match picture {
                 Snapshot::Host(frame) => Picture::Ready(frame),
-                Snapshot::Card(_) => todo!(),
+                Snapshot::Card(frame) => Picture::Card(frame),
             },
             pts: pts.map(gst::ClockTime::from_nseconds),
             duration: facts.duration.map(gst::ClockTime::from_nseconds),

@@ -28,7 +28,7 @@ use gst_video::VideoInfo;
 
 use super::config::{Config, Origin};
 use crate::fault::Fault;
-use crate::frame::{Frame, ViewMut};
+use crate::frame::{CardFrame, Frame, ViewMut};
 use crate::gate::{Gate, Wait};
 use crate::mem::cuda::{CardViewMut, CudaError, Gpu, Stream};
 use crate::meta::{Detection, FrameMeta};
@@ -102,6 +102,9 @@ pub enum Picture {
     /// Still to be drawn, as this frame of the painter.
     Paint(Arc<dyn Paint>, u64),
     PaintOnCard(Arc<dyn CardPaint>, u64),
+    /// A frame that is complete, in the memory of a card, which need not be the target's; of any
+    /// format and size. It is kept until what is made of it is.
+    Card(Arc<CardFrame>),
 }
 
 pub struct Fetched {

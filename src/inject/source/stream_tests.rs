@@ -516,7 +516,7 @@ fn waiting_for_a_pipe_ends_when_it_is_told_to() {
     assert!(matches!(opening.wait(limit), Wait::TimedOut));
     let mut pipe = OpenOptions::new().write(true).open(&path).unwrap();
     pipe.write_all(&[5; 48 + 47]).unwrap();
-    let Wait::Ready(Ok(mut source)) = opening.wait(None) else {
+    let Wait::Ready(Some(Ok(mut source))) = opening.wait(None) else {
         panic!("the writer is there");
     };
     source

@@ -78,7 +78,7 @@ pub fn open_in(
     match open(location.to_str().unwrap(), options, around)? {
         Opening::Ready(source) => Ok(source),
         Opening::Later(mut later) => match later.wait(None) {
-            Wait::Ready(opened) => opened,
+            Wait::Ready(Some(opened)) => opened,
             _ => panic!("neither flushing nor a limit"),
         },
     }
@@ -98,9 +98,10 @@ pub fn next(source: &mut dyn Source) -> Result<Option<Frame>, SourceError> {
         Next::Frame(fetched) => match fetched.picture {
             Picture::Ready(frame) => Ok(Some(frame)),
             Picture::Paint(..) | Picture::PaintOnCard(..) => panic!("nothing is painted here"),
+            Picture::Card(..) => panic!("nothing is on a card here"),
         },
         Next::End => Ok(None),
-        Next::Flushing | Next::TimedOut => panic!("neither was asked for"),
+        Next::Flushing | Next::TimedOut | Next::Changed => panic!("none was asked for"),
     }
 }
 

@@ -9,6 +9,7 @@
 use cudarc::driver::sys;
 use once_cell::sync::OnceCell;
 
+use super::Kind;
 use crate::frame::ViewError;
 
 /// CUDA 12.0, as the driver spells it.
@@ -51,6 +52,27 @@ pub enum CudaError {
     },
     #[error("{0} is no memory that CUDA knows, or not all of it")]
     Pointer(String),
+    #[error(
+        "GPU {ordinal} shares no memory with other processes ({cause}): hand frames over in system memory"
+    )]
+    NoSharing { ordinal: u32, cause: String },
+    #[error(
+        "what came from another process is not {bytes} bytes of memory of GPU {ordinal} ({cause}): let both processes use the same GPU, and see its UUID with `nvidia-smi -L`"
+    )]
+    Import {
+        ordinal: u32,
+        bytes: usize,
+        cause: String,
+    },
+    #[error("{kind:?} memory cannot be given to other processes: allocate it as Exportable")]
+    NotExportable { kind: Kind },
+    #[error("memory of another process can only be read: copy the frame, and write to the copy")]
+    ReadOnly,
+    #[error(
+        "the GPU with the UUID {} is not visible here: use the same on both sides (`nvidia-smi -L`, CUDA_VISIBLE_DEVICES, `--gpus`)",
+        uuid_text(.uuid)
+    )]
+    NoSuchUuid { uuid: [u8; 16] },
     #[error("a picture does not lie within its memory: {0}")]
     View(#[from] ViewError),
 }
@@ -60,6 +82,11 @@ impl CudaError {
     pub fn is_sticky(&self) -> bool {
         matches!(self, Self::Call { code, .. } if is_sticky(*code))
     }
+}
+
+/// As `nvidia-smi -L` spells it.
+fn uuid_text(uuid: &[u8; 16]) -> String {
+    format!("GPU-{}", uuid::Uuid::from_bytes(*uuid))
 }
 
 /// Errors that leave the context of a GPU unusable until the process ends.

@@ -16,7 +16,7 @@ use cudarc::driver::sys;
 use once_cell::sync::OnceCell;
 
 use super::driver::{check, probe};
-use super::{CudaError, Stream};
+use super::{CudaError, Stream, shared};
 
 /// A device with its primary context. The context is kept until the process ends, as the CUDA
 /// runtime keeps it: making it anew takes a good part of a second.
@@ -29,6 +29,9 @@ struct Inner {
     context: sys::CUcontext,
     loaded: Mutex<Loaded>,
     copies: OnceCell<Stream>,
+    /// Whether its memory can be exported, once that is known.
+    exports: OnceCell<Result<(), CudaError>>,
+    uuid: OnceCell<[u8; 16]>,
 }
 
 /// What of our kernels was asked for so far. The names are those of sources and kernels.
@@ -127,12 +130,60 @@ impl Gpu {
             context,
             loaded: Mutex::default(),
             copies: OnceCell::new(),
+            exports: OnceCell::new(),
+            uuid: OnceCell::new(),
         }))))
+    }
+
+    /// The visible device with this [UUID](Self::uuid).
+    pub fn of_uuid(uuid: [u8; 16]) -> Result<Self, CudaError> {
+        for ordinal in 0..probe()?.devices {
+            let gpu = Self::get(ordinal)?;
+            if gpu.uuid()? == uuid {
+                return Ok(gpu);
+            }
+        }
+        Err(CudaError::NoSuchUuid { uuid })
+    }
+
+    /// The same in all processes, whatever devices they see in whatever order.
+    pub fn uuid(self) -> Result<[u8; 16], CudaError> {
+        let uuid = self.0.uuid.get_or_try_init(|| {
+            let mut uuid = sys::CUuuid { bytes: [0; 16] };
+            // SAFETY: the pointer is valid, and so is the device.
+            let result = unsafe { sys::cuDeviceGetUuid_v2(&mut uuid, self.0.device) };
+            check("cuDeviceGetUuid", result)?;
+            Ok(uuid.bytes.map(|byte| byte as u8))
+        });
+        uuid.copied()
+    }
+
+    /// Whether its memory can be given to other processes.
+    pub fn can_export(self) -> bool {
+        self.check_export().is_ok()
+    }
+
+    /// Why its memory cannot be given to other processes. Tried out once.
+    pub fn check_export(self) -> Result<(), CudaError> {
+        let known = self
+            .0
+            .exports
+            .get_or_try_init(|| match shared::try_out(self) {
+                // Forbidden, for as long as the process lives.
+                Err(error @ CudaError::NoSharing { .. }) => Ok(Err(error)),
+                Err(error) => Err(error),
+                Ok(()) => Ok(Ok(())),
+            });
+        known?.clone()
     }
 
     /// As `gpu-id` counts.
     pub fn ordinal(self) -> u32 {
         self.0.ordinal
+    }
+
+    pub(super) fn device(self) -> sys::CUdevice {
+        self.0.device
     }
 
     pub(in crate::mem) fn context(self) -> sys::CUcontext {
@@ -148,16 +199,17 @@ impl Gpu {
     /// 10 * major + minor of its compute capability.
     pub fn capability(self) -> Result<i32, CudaError> {
         use sys::CUdevice_attribute::*;
-        let attribute = |attribute| -> Result<i32, CudaError> {
-            let mut value = 0;
-            // SAFETY: the pointer is valid, and so is the device.
-            let result = unsafe { sys::cuDeviceGetAttribute(&mut value, attribute, self.0.device) };
-            check("cuDeviceGetAttribute", result)?;
-            Ok(value)
-        };
-        let major = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
-        let minor = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
+        let major = self.attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
+        let minor = self.attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
         Ok(10 * major + minor)
+    }
+
+    pub(super) fn attribute(self, attribute: sys::CUdevice_attribute) -> Result<i32, CudaError> {
+        let mut value = 0;
+        // SAFETY: the pointer is valid, and so is the device.
+        let result = unsafe { sys::cuDeviceGetAttribute(&mut value, attribute, self.0.device) };
+        check("cuDeviceGetAttribute", result)?;
+        Ok(value)
     }
 
     /// Free and total bytes of memory.

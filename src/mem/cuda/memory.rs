@@ -7,11 +7,13 @@
 #![allow(unsafe_code)]
 
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cudarc::driver::sys;
 use gst_video::VideoFormat;
 
 use super::driver::check;
+use super::shared::Mapped;
 use super::{CardPlane, CardView, CardViewMut, CudaError, Gpu};
 
 /// Where memory lies, after the memory types of surfaces.
@@ -23,6 +25,10 @@ pub enum Kind {
     Pinned,
     /// Wherever it was used last.
     Unified,
+    /// On the card, and other processes can be given it.
+    Exportable,
+    /// Another process's, on the card, to be read.
+    Imported,
 }
 
 /// One allocation.
@@ -32,12 +38,40 @@ pub struct Memory {
     kind: Kind,
     address: u64,
     len: usize,
+    serial: u64,
+    /// Of memory that is shared.
+    pub(super) mapped: Option<Mapped>,
+}
+
+/// A number that no other memory of this process has or had.
+fn serial() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Memory {
-    /// Memory with undefined contents.
+    /// Memory with undefined contents. What is exportable takes up more than `len` bytes, in
+    /// [steps](Self::shared_size) that are the card's.
     pub fn new(gpu: Gpu, kind: Kind, len: usize) -> Result<Self, CudaError> {
         let _bound = gpu.bind()?;
+        Self::allocate(gpu, kind, len).map_err(|error| match error {
+            CudaError::Call {
+                code: sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY,
+                ..
+            } => {
+                let (free, total) = gpu.memory().unwrap_or_default();
+                CudaError::OutOfMemory {
+                    ordinal: gpu.ordinal(),
+                    bytes: len,
+                    free,
+                    total,
+                }
+            }
+            other => other,
+        })
+    }
+
+    fn allocate(gpu: Gpu, kind: Kind, len: usize) -> Result<Self, CudaError> {
         let mut address = 0;
         let mut host = null_mut();
         let (call, result) = match kind {
@@ -59,28 +93,34 @@ impl Memory {
                 let result = unsafe { sys::cuMemAllocManaged(&mut address, len, flags) };
                 ("cuMemAllocManaged", result)
             }
-        };
-        check(call, result).map_err(|error| match error {
-            CudaError::Call {
-                code: sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY,
-                ..
-            } => {
-                let (free, total) = gpu.memory().unwrap_or_default();
-                CudaError::OutOfMemory {
-                    ordinal: gpu.ordinal(),
-                    bytes: len,
-                    free,
-                    total,
-                }
+            Kind::Exportable => {
+                let mapped = Mapped::new(gpu, len)?;
+                return Ok(Self::of_mapped(gpu, kind, mapped, len));
             }
-            other => other,
-        })?;
+            // There is nothing to be imported.
+            Kind::Imported => return Err(CudaError::ReadOnly),
+        };
+        check(call, result)?;
         Ok(Self {
             gpu,
             kind,
             address,
             len,
+            serial: serial(),
+            mapped: None,
         })
+    }
+
+    /// `len` is at most what is mapped.
+    pub(super) fn of_mapped(gpu: Gpu, kind: Kind, mapped: Mapped, len: usize) -> Self {
+        Self {
+            gpu,
+            kind,
+            address: mapped.address(),
+            len,
+            serial: serial(),
+            mapped: Some(mapped),
+        }
     }
 
     /// Memory on the card with these contents.
@@ -96,6 +136,7 @@ impl Memory {
     /// If there are more of them than there is memory.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), CudaError> {
         assert!(bytes.len() <= self.len);
+        self.check_writable()?;
         let _bound = self.gpu.bind()?;
         // SAFETY: the memory has as many bytes, and the call waits for the copy.
         let result =
@@ -106,6 +147,7 @@ impl Memory {
 
     /// Sets all bytes to zero.
     pub fn clear(&mut self) -> Result<(), CudaError> {
+        self.check_writable()?;
         let _bound = self.gpu.bind()?;
         // SAFETY: all of the memory and no more.
         let result = unsafe { sys::cuMemsetD8_v2(self.address, 0, self.len) };
@@ -121,8 +163,20 @@ impl Memory {
         })
     }
 
+    fn check_writable(&self) -> Result<(), CudaError> {
+        match self.kind {
+            Kind::Imported => Err(CudaError::ReadOnly),
+            _ => Ok(()),
+        }
+    }
+
     pub fn gpu(&self) -> Gpu {
         self.gpu
+    }
+
+    /// Tells it from all other memory that this process has or had.
+    pub fn serial(&self) -> u64 {
+        self.serial
     }
 
     pub fn kind(&self) -> Kind {
@@ -160,6 +214,7 @@ impl Memory {
         size: (usize, usize),
         planes: &[(usize, usize)],
     ) -> Result<CardViewMut<'_>, CudaError> {
+        self.check_writable()?;
         let placed = self.place(planes);
         let range = self.address..self.address + self.len as u64;
         Ok(CardViewMut::new(format, size, &placed, range)?)
@@ -179,12 +234,21 @@ impl Drop for Memory {
         let Ok(_bound) = self.gpu.bind() else {
             return;
         };
+        if let Some(mapped) = self.mapped.take() {
+            // Taking memory from its address waits for nothing.
+            // SAFETY: there is a context.
+            let _ = unsafe { sys::cuCtxSynchronize() };
+            drop(mapped);
+            return;
+        }
         // After an error of the card there is nothing to be done about memory.
         let _ = match self.kind {
             // SAFETY: allocated by cuMemAlloc; the call waits for work that uses it.
             Kind::Device => unsafe { sys::cuMemFree_v2(self.address) },
             // SAFETY: allocated by cuMemAllocManaged; as above.
             Kind::Unified => unsafe { sys::cuMemFree_v2(self.address) },
+            // Those are mapped, above.
+            Kind::Exportable | Kind::Imported => return,
             Kind::Pinned => {
                 // The card may still be reading it.
                 // SAFETY: there is a context.

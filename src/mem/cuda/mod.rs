@@ -9,6 +9,9 @@
 //! too. [`Memory`] is owned memory that it reaches, [`CardView`] a picture in such memory, a
 //! [`Stream`] the order in which it works. Work is queued and done later: what it reads and writes
 //! must be left alone until its stream was synchronised. Freeing memory waits for that by itself.
+//!
+//! [`Memory`] that is [`Exportable`](Kind::Exportable) can be given to other processes as a file
+//! descriptor. They read it; that it is complete then, and not written while they do, is up to both.
 
 pub mod copy;
 mod driver;
@@ -18,6 +21,7 @@ pub mod kernels;
 mod memory;
 pub mod pointer;
 mod pool;
+mod shared;
 mod staging;
 mod stream;
 mod view;

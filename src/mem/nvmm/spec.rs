@@ -34,7 +34,7 @@ impl Place {
         match self {
             Self::Host { .. } => MemType::SYSTEM,
             Self::Card { kind, .. } => match kind {
-                Kind::Device => MemType::CUDA_DEVICE,
+                Kind::Device | Kind::Exportable | Kind::Imported => MemType::CUDA_DEVICE,
                 Kind::Pinned => MemType::CUDA_PINNED,
                 Kind::Unified => MemType::CUDA_UNIFIED,
             },

@@ -29,6 +29,8 @@ fn facts(stream: u32, frame: u64, detections: Vec<Detection>) -> Facts {
         stream,
         frame,
         pts: None,
+        duration: None,
+        discont: false,
         taken_at: "2026-01-02T03:04:05Z".parse().unwrap(),
         reason: Reason::Interval,
         matches: (0..detections.len()).collect(),
