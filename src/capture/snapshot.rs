@@ -14,6 +14,7 @@ use crate::frame::{
 use crate::mem::cuda::{
     CardViewMut, CudaBuffer, CudaError, CudaMemoryError, Gpu, Kind, MemoryPool, Stream,
 };
+use crate::mem::shm;
 use crate::mem::sys::buffer::{buffer_pool_is_unlimited_or_none, is_system_memory};
 
 #[derive(Debug, thiserror::Error)]
@@ -162,7 +163,9 @@ impl Snapshots {
 }
 
 fn may_keep(buffer: &gst::BufferRef) -> bool {
-    buffer.iter_memories().all(is_system_memory) && buffer_pool_is_unlimited_or_none(buffer)
+    // Shared memory of ours is written by this process only.
+    let is_ours = |memory| is_system_memory(memory) || shm::identify(memory).is_some();
+    buffer.iter_memories().all(is_ours) && buffer_pool_is_unlimited_or_none(buffer)
 }
 
 /// The part of a picture that its crop meta shows. Where chroma is shared by pixels, the corner moves

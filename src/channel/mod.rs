@@ -14,9 +14,9 @@ pub mod hub;
 pub mod inproc;
 pub mod outbox;
 pub mod parcel;
+pub mod unix;
 pub mod wire;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::gate::Gate;
@@ -76,11 +76,8 @@ pub struct Options {
 pub enum ChannelError {
     #[error("channel {0} has a producer already: only one can send into it")]
     Taken(String),
-    #[error("cannot open {}: {error}", .path.display())]
-    Socket {
-        path: PathBuf,
-        error: std::io::Error,
-    },
+    #[error(transparent)]
+    Socket(#[from] unix::SocketError),
 }
 
 /// What comes out of a channel.
@@ -121,6 +118,7 @@ pub struct Writer {
 /// What frees the channel for the next producer when it is dropped.
 enum Place {
     InProcess { _place: inproc::Place },
+    Unix { _server: unix::Server },
 }
 
 impl Writer {
@@ -132,7 +130,9 @@ impl Writer {
             Address::InProcess(name) => Place::InProcess {
                 _place: inproc::Place::take(name, hub.clone())?,
             },
-            Address::Unix(_) => todo!(),
+            Address::Unix(path) => Place::Unix {
+                _server: unix::Server::open(path, options.access, hub.clone())?,
+            },
         };
         Ok(Self { hub, _place: place })
     }
@@ -146,11 +146,11 @@ impl Writer {
 /// something to poll.
 pub fn read(
     address: &Address,
-    _access: Access,
+    access: Access,
     gate: Arc<Gate>,
 ) -> Result<Box<dyn Receive>, ChannelError> {
     match address {
         Address::InProcess(name) => Ok(Box::new(inproc::Reader::open(name, gate))),
-        Address::Unix(_) => todo!(),
+        Address::Unix(path) => Ok(Box::new(unix::Client::open(path, access, gate)?)),
     }
 }

@@ -151,6 +151,24 @@ impl Outbox {
         }
     }
 
+    /// What comes after the last frame, if that was popped.
+    pub fn pop_last(&self) -> Option<Last> {
+        let mut state = self.state();
+        let is_empty = state.waiting.is_empty();
+        state.last.take_if(|_| is_empty)
+    }
+
+    /// The frame that was popped last could not be sent. The writer gets to know with the next call
+    /// of [`Outbox::received`].
+    pub fn lost(&self) {
+        let mut state = self.state();
+        let lost = state.on_the_way.pop_back();
+        state.dropped += u64::from(lost.is_some());
+        drop(state);
+        // Freed without the lock.
+        drop(lost);
+    }
+
     /// The reader has got so many more of the frames that are on the way, in their order. Returns
     /// false if there are not so many.
     pub fn received(&self, frames: usize) -> bool {

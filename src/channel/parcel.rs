@@ -5,9 +5,11 @@
 //! One frame on its way through a channel.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use gst_video::VideoInfo;
 
+use super::unix::Exported;
 use crate::frame::Snapshot;
 use crate::meta::FrameMeta;
 
@@ -39,6 +41,8 @@ pub struct Parcel {
     /// Differs from run to run of the producer.
     pub session: u64,
     receipt: Option<Box<dyn Receipt>>,
+    /// Where other processes can read it; found once for all readers.
+    pub(super) exported: OnceLock<Option<Exported>>,
 }
 
 impl Parcel {
@@ -53,6 +57,7 @@ impl Parcel {
             facts,
             session,
             receipt,
+            exported: OnceLock::new(),
         }
     }
 
@@ -63,6 +68,7 @@ impl Parcel {
             facts: self.facts.clone(),
             session: self.session,
             receipt: None,
+            exported: OnceLock::new(),
         }
     }
 

@@ -116,6 +116,16 @@ impl Frame {
         map(self.gather(&places)?)
     }
 
+    /// Offset and stride of each plane in the bytes of the buffer, which the picture is within.
+    pub(crate) fn layout(&self) -> Result<Vec<(usize, usize)>, FrameError> {
+        let meta = self.buffer.meta::<VideoMeta>();
+        if let Some(meta) = &meta {
+            check_meta(meta, &self.info)?;
+        }
+        let places = self.places(meta.as_deref())?;
+        Ok(places.iter().map(|p| (p.offset, p.stride)).collect())
+    }
+
     fn places(&self, meta: Option<&VideoMeta>) -> Result<Vec<Place>, FrameError> {
         let (offsets, strides) = match meta {
             Some(meta) => (meta.offset(), meta.stride()),

@@ -8,4 +8,5 @@ pub mod cuda;
 pub mod nvds;
 pub mod nvjpeg;
 pub mod nvmm;
+pub mod shm;
 pub mod sys;

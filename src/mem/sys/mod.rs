@@ -9,6 +9,7 @@ pub mod buffer;
 pub mod generation;
 pub mod gst_cuda;
 pub mod nvds;
+pub mod peer;
 pub mod scaler;
 pub mod surface;
 

@@ -1,0 +1,650 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The reader's side: a thread that connects, hears what the producer sends, and tells it what is
+//! not needed any more.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use gst_video::{VideoFrameFlags, VideoInfo, VideoMeta};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::socket::{Received, Sent, Socket, SocketError};
+use super::{Bell, CAT, until};
+use crate::channel::wire::{
+    self, Caps, FrameHead, HELLO_LIMIT, Hello, MAX_PACKET, MAX_UNRELEASED, MAX_UNTAKEN, Memory,
+    Message, Reason, Refuse, Slots, WireError, encode_release, encode_taken,
+};
+use crate::channel::{Access, Count, Counts, Facts, Item, Parcel, Receive};
+use crate::frame::{Frame, Snapshot, plane_sizes};
+use crate::gate::Gate;
+use crate::mem::shm::{Mapping, ShmError, map};
+
+/// How often to look for a producer.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Why nothing more can be understood of a producer.
+#[derive(Debug, thiserror::Error)]
+enum ClientError {
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    #[error("the producer sends what makes no sense: {0}")]
+    Wire(#[from] WireError),
+    #[error("the producer sends what makes no sense: {0}")]
+    Nonsense(&'static str),
+    #[error("the producer's memory cannot be read: {0}")]
+    Shm(#[from] ShmError),
+    #[error("the producer refuses this reader ({reason}): {text}")]
+    Refused { reason: u32, text: String },
+    #[error("the producer does not answer")]
+    Silent,
+    #[error("the producer is gone without an end of its stream")]
+    Gone,
+    #[error("no buffer for a frame")]
+    Buffer,
+    #[error("cannot wait for the producer: {0}")]
+    Poll(rustix::io::Errno),
+}
+
+/// How a connection ended, if not by an error.
+enum Over {
+    /// We do not want it any more.
+    Dropped,
+    /// The producer closed before it said anything: it was about to stop.
+    Unheard,
+    End,
+    Stopped,
+}
+
+/// What came, until it is polled.
+#[derive(Debug, Default)]
+struct Inbox {
+    items: VecDeque<(Item, Option<Arc<Line>>)>,
+    counts: Counts,
+    has_producer: bool,
+    /// Nothing is connected to before all was polled.
+    awaited: bool,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    access: Access,
+    gate: Arc<Gate>,
+    bell: Arc<Bell>,
+    stopping: AtomicBool,
+    inbox: Mutex<Inbox>,
+}
+
+/// Reads a channel of another process. Frames that are still in use when it is dropped stay what
+/// they are.
+#[derive(Debug)]
+pub struct Client {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Client {
+    /// Connects when there is a producer. `gate` is woken when there is something to poll.
+    pub fn open(path: &Path, access: Access, gate: Arc<Gate>) -> Result<Self, SocketError> {
+        let shared = Arc::new(Shared {
+            path: path.into(),
+            access,
+            gate,
+            bell: Arc::new(Bell::new()?),
+            stopping: AtomicBool::new(false),
+            inbox: Mutex::default(),
+        });
+        let own = shared.clone();
+        let thread = thread::Builder::new()
+            .name("dsframechan".into())
+            .spawn(move || {
+                let run = catch_unwind(AssertUnwindSafe(|| own.run()));
+                let broken = match run {
+                    Ok(Ok(())) => None,
+                    Ok(Err(error)) => Some(error.to_string()),
+                    Err(_) => Some("the thread of the channel failed".into()),
+                };
+                own.inbox().has_producer = false;
+                if let Some(text) = broken {
+                    own.push(Item::Broken(text), None);
+                }
+            })?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Receive for Client {
+    fn poll(&mut self) -> Option<Item> {
+        let (item, line) = {
+            let mut inbox = self.shared.inbox();
+            let (item, line) = inbox.items.pop_front()?;
+            if let Item::Frame(_) = item {
+                inbox.counts.in_flight -= 1;
+                inbox.counts.received += 1;
+            }
+            if inbox.items.is_empty() && std::mem::take(&mut inbox.awaited) {
+                self.shared.bell.ring();
+            }
+            (item, line)
+        };
+        if let Some(line) = line {
+            line.took();
+        }
+        Some(item)
+    }
+
+    fn has_producer(&self) -> bool {
+        self.shared.inbox().has_producer
+    }
+
+    fn counter(&self) -> Arc<dyn Count> {
+        self.shared.clone()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        self.shared.bell.ring();
+        if let Some(thread) = self.thread.take() {
+            // Its panics are caught.
+            let _ = thread.join();
+        }
+        let left = {
+            let mut inbox = self.shared.inbox();
+            let lost = std::mem::take(&mut inbox.counts.in_flight);
+            inbox.counts.dropped += lost;
+            std::mem::take(&mut inbox.items)
+        };
+        drop(left);
+    }
+}
+
+impl Count for Shared {
+    fn counts(&self) -> Counts {
+        self.inbox().counts
+    }
+}
+
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        // Changed in single steps that cannot panic.
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, item: Item, line: Option<Arc<Line>>) {
+        self.inbox().items.push_back((item, line));
+        self.gate.wake();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    fn run(&self) -> Result<(), ClientError> {
+        while let Some(socket) = self.connect()? {
+            let line = Arc::new(Line::new(socket, self.bell.clone()));
+            let over = Connection::new(self, line.clone()).run();
+            self.inbox().has_producer = false;
+            // Frames that are in use are kept for us until the last is let go; nothing new comes.
+            if !matches!(over, Ok(Over::End | Over::Stopped)) {
+                line.finish();
+            }
+            match over? {
+                Over::Dropped => return Ok(()),
+                Over::Unheard => self.sleep(Some(Instant::now() + RETRY))?,
+                Over::Stopped => self.push(Item::Stopped, None),
+                Over::End => {
+                    self.push(Item::End, None);
+                    return self.linger(&line);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `None`: not wanted any more.
+    fn connect(&self) -> Result<Option<Socket>, ClientError> {
+        let mut said = false;
+        loop {
+            if self.is_stopping() {
+                return Ok(None);
+            }
+            let is_read = {
+                let mut inbox = self.inbox();
+                inbox.awaited = !inbox.items.is_empty();
+                !inbox.awaited
+            };
+            if !is_read {
+                self.sleep(None)?;
+                continue;
+            }
+            if let Some(socket) = Socket::connect(&self.path)? {
+                socket.check(self.access)?;
+                return Ok(Some(socket));
+            }
+            if !std::mem::replace(&mut said, true) {
+                gst::info!(CAT, "no producer at {} yet: waiting", self.path.display());
+            }
+            self.sleep(Some(Instant::now() + RETRY))?;
+        }
+    }
+
+    fn sleep(&self, limit: Option<Instant>) -> Result<(), ClientError> {
+        let mut fds = [PollFd::new(&*self.bell, PollFlags::IN)];
+        wait(&mut fds, limit)?;
+        self.bell.hush();
+        Ok(())
+    }
+
+    /// After the end: tells the producer which frames are not in use any more.
+    fn linger(&self, line: &Line) -> Result<(), ClientError> {
+        line.words().is_last = true;
+        while !self.is_stopping() && !line.is_idle() {
+            let mut fds = [
+                PollFd::new(&*self.bell, PollFlags::IN),
+                PollFd::new(&line.socket, line.interest() & PollFlags::OUT),
+            ];
+            wait(&mut fds, None)?;
+            let is_over = fds[1].revents().intersects(PollFlags::HUP | PollFlags::ERR);
+            self.bell.hush();
+            line.flush();
+            if is_over {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wait(fds: &mut [PollFd<'_>], limit: Option<Instant>) -> Result<(), ClientError> {
+    match poll(fds, limit.map(until).as_ref()) {
+        Ok(_) => Ok(()),
+        Err(rustix::io::Errno::INTR) => {
+            fds.iter_mut().for_each(PollFd::clear_revents);
+            Ok(())
+        }
+        Err(errno) => Err(ClientError::Poll(errno)),
+    }
+}
+
+/// What is to be said to the producer.
+#[derive(Debug, Default)]
+struct Words {
+    taken: u64,
+    said_taken: u64,
+    released: Vec<u64>,
+    /// Frames that were received and not released.
+    in_use: usize,
+    /// Nothing can be said any more.
+    is_mute: bool,
+    /// The thread waits for the last frame to be released.
+    is_last: bool,
+    packet: Vec<u8>,
+}
+
+/// The reader's end of a connection, as frames in use need it.
+#[derive(Debug)]
+struct Line {
+    socket: Socket,
+    words: Mutex<Words>,
+    bell: Arc<Bell>,
+}
+
+impl Line {
+    fn new(socket: Socket, bell: Arc<Bell>) -> Self {
+        Self {
+            socket,
+            words: Mutex::default(),
+            bell,
+        }
+    }
+
+    fn words(&self) -> MutexGuard<'_, Words> {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn took(&self) {
+        let mut words = self.words();
+        words.taken += 1;
+        self.say(words);
+    }
+
+    fn release(&self, seq: u64) {
+        let mut words = self.words();
+        words.in_use -= 1;
+        words.released.push(seq);
+        self.say(words);
+    }
+
+    /// Sends what there is to say, without waiting; the rest is up to the thread.
+    fn say(&self, mut words: MutexGuard<'_, Words>) {
+        words.send(&self.socket);
+        let needs_thread = words.has_more() || (words.is_last && words.in_use == 0);
+        drop(words);
+        if needs_thread {
+            self.bell.ring();
+        }
+    }
+
+    fn flush(&self) {
+        self.words().send(&self.socket);
+    }
+
+    fn interest(&self) -> PollFlags {
+        match self.words().has_more() {
+            true => PollFlags::IN | PollFlags::OUT,
+            false => PollFlags::IN,
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        let words = self.words();
+        words.in_use == 0 && !words.has_more()
+    }
+
+    fn untaken(&self, received: u64) -> u64 {
+        received - self.words().taken
+    }
+
+    /// Says that no more frames are wanted.
+    fn finish(&self) {
+        self.words().is_mute = true;
+        self.socket.finish();
+    }
+
+    fn refuse(&self, reason: Reason, text: String) {
+        let mut words = self.words();
+        Message::Refuse(Refuse { reason, text }).encode(&mut words.packet);
+        let Words { packet, .. } = &*words;
+        let _ = self.socket.send(packet, None);
+    }
+}
+
+impl Words {
+    fn has_more(&self) -> bool {
+        !self.is_mute && (self.taken != self.said_taken || !self.released.is_empty())
+    }
+
+    fn send(&mut self, socket: &Socket) {
+        while self.has_more() {
+            let before = self.released.len();
+            // What is released was taken before.
+            let left = match self.taken == self.said_taken {
+                false => {
+                    encode_taken(self.taken, &mut self.packet);
+                    before
+                }
+                true => encode_release(&self.released, &mut self.packet).len(),
+            };
+            match socket.send(&self.packet, None) {
+                Ok(Sent::Sent) => {
+                    self.said_taken = self.taken;
+                    self.released.drain(..before - left);
+                }
+                Ok(Sent::WouldBlock) => return,
+                // The thread will see.
+                Ok(Sent::Closed) | Err(_) => self.is_mute = true,
+            }
+        }
+    }
+}
+
+/// Tells the producer when nobody uses a frame any more.
+#[derive(Debug)]
+struct Release {
+    line: Arc<Line>,
+    seq: u64,
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        self.line.release(self.seq);
+    }
+}
+
+/// What is known of the producer, as long as it sends.
+struct Connection<'a> {
+    shared: &'a Shared,
+    line: Arc<Line>,
+    session: Option<u64>,
+    caps: Option<(Caps, VideoInfo)>,
+    slots: Slots<Arc<Mapping>>,
+    /// Frames.
+    received: u64,
+    next_seq: u64,
+}
+
+impl<'a> Connection<'a> {
+    fn new(shared: &'a Shared, line: Arc<Line>) -> Self {
+        Self {
+            shared,
+            line,
+            session: None,
+            caps: None,
+            slots: Slots::default(),
+            received: 0,
+            next_seq: 0,
+        }
+    }
+
+    fn run(&mut self) -> Result<Over, ClientError> {
+        let result = self.serve();
+        if let Err(error) = &result {
+            let reason = match error {
+                ClientError::Wire(error) => Some(Reason::from(error)),
+                ClientError::Nonsense(_) | ClientError::Shm(_) => Some(Reason::MESSAGE),
+                ClientError::Socket(SocketError::Truncated | SocketError::Descriptors) => {
+                    Some(Reason::MESSAGE)
+                }
+                ClientError::Buffer => Some(Reason::PICTURES),
+                _ => None,
+            };
+            if let Some(reason) = reason {
+                self.line.refuse(reason, error.to_string());
+            }
+        }
+        result
+    }
+
+    fn serve(&mut self) -> Result<Over, ClientError> {
+        let hello = Hello::Reader {
+            host: true,
+            devices: Vec::new(),
+        };
+        let mut packet = Vec::new();
+        Message::Hello(hello).encode(&mut packet);
+        let mut is_said = false;
+        let limit = Instant::now() + HELLO_LIMIT;
+        let mut buf = vec![0; MAX_PACKET];
+        loop {
+            if self.shared.is_stopping() {
+                return Ok(Over::Dropped);
+            }
+            if !is_said {
+                // It is the first: there is room for it.
+                is_said = true;
+                self.line.socket.send(&packet, None)?;
+            }
+            self.line.flush();
+            let limit = self.session.is_none().then_some(limit);
+            let mut fds = [
+                PollFd::new(&*self.shared.bell, PollFlags::IN),
+                PollFd::new(&self.line.socket, self.line.interest()),
+            ];
+            wait(&mut fds, limit)?;
+            self.shared.bell.hush();
+            if limit.is_some_and(|limit| limit <= Instant::now()) {
+                return Err(ClientError::Silent);
+            }
+            loop {
+                let (bytes, fd) = match self.line.socket.recv(&mut buf)? {
+                    Received::WouldBlock => break,
+                    Received::Closed if self.session.is_none() => return Ok(Over::Unheard),
+                    Received::Closed => return Err(ClientError::Gone),
+                    Received::Packet(bytes, fd) => (bytes, fd),
+                };
+                if let Some(over) = self.handle(Message::parse(&buf[..bytes])?, fd)? {
+                    return Ok(over);
+                }
+                if self.shared.is_stopping() {
+                    return Ok(Over::Dropped);
+                }
+            }
+        }
+    }
+
+    fn handle(
+        &mut self,
+        message: Message,
+        fd: Option<OwnedFd>,
+    ) -> Result<Option<Over>, ClientError> {
+        let is_known = self.session.is_some();
+        match (message, fd) {
+            (Message::Refuse(Refuse { reason, text }), None) => {
+                let Reason(reason) = reason;
+                return Err(ClientError::Refused { reason, text });
+            }
+            (Message::Hello(Hello::Producer { session }), None) if !is_known => {
+                self.session = Some(session);
+                self.shared.inbox().has_producer = true;
+                let path = self.shared.path.display();
+                gst::info!(CAT, "connected to the producer at {path}");
+                self.shared.gate.wake();
+            }
+            (Message::Caps(caps), None) if is_known => self.caps(caps)?,
+            (Message::Frame(frame), fd) if is_known => self.frame(*frame, fd)?,
+            (Message::End, None) if is_known => return Ok(Some(Over::End)),
+            (Message::Stop, None) if is_known => return Ok(Some(Over::Stopped)),
+            (_, Some(_)) => return Err(SocketError::Descriptors.into()),
+            (message, None) => return Err(message.unexpected().into()),
+        }
+        Ok(None)
+    }
+
+    fn caps(&mut self, caps: Caps) -> Result<(), ClientError> {
+        if self.caps.as_ref().is_some_and(|(old, _)| old.id == caps.id) {
+            return Err(ClientError::Nonsense(
+                "new caps have the id of the old ones",
+            ));
+        }
+        let info = caps.info()?;
+        self.caps = Some((caps, info));
+        Ok(())
+    }
+
+    fn frame(&mut self, frame: wire::Frame, fd: Option<OwnedFd>) -> Result<(), ClientError> {
+        let wire::Frame { head, meta } = frame;
+        let Some((caps, info)) = &self.caps else {
+            return Err(ClientError::Nonsense("a frame comes before its caps"));
+        };
+        head.check(caps)?;
+        if head.memory != Memory::Host {
+            return Err(ClientError::Nonsense(
+                "a frame is on a card that was not offered",
+            ));
+        }
+        if head.seq < self.next_seq {
+            return Err(ClientError::Nonsense("the numbers of frames do not rise"));
+        }
+        if self.line.untaken(self.received) >= MAX_UNTAKEN {
+            return Err(ClientError::Nonsense("more frames come than were taken"));
+        }
+        let mapping = match (head.new_slot, fd) {
+            (true, Some(fd)) => {
+                if self.slots.knows(head.slot) {
+                    return Err(WireError::SlotKnown(head.slot).into());
+                }
+                let mapping = Arc::new(map(fd, head.slot_size)?);
+                self.slots.add(&head, mapping.clone())?;
+                mapping
+            }
+            (false, None) => self.slots.find(&head)?.clone(),
+            (true, None) => return Err(ClientError::Nonsense("a new slot has no descriptor")),
+            (false, Some(_)) => return Err(SocketError::Descriptors.into()),
+        };
+        {
+            let mut words = self.line.words();
+            if words.in_use >= MAX_UNRELEASED {
+                return Err(ClientError::Nonsense("more frames come than were released"));
+            }
+            words.in_use += 1;
+        }
+        let release = Release {
+            line: self.line.clone(),
+            seq: head.seq,
+        };
+        let buffer = buffer(&head, info, &mapping, release).ok_or(ClientError::Buffer)?;
+        let info = info.clone();
+        let facts = Facts {
+            pts: head.pts,
+            duration: head.duration,
+            discont: head.discont,
+            meta,
+        };
+        let picture = Snapshot::Host(Frame { info, buffer });
+        let session = self.session.unwrap_or_default();
+        let parcel = Arc::new(Parcel::new(picture, facts, session, None));
+        {
+            let mut inbox = self.shared.inbox();
+            let dropped = head.seq - self.next_seq;
+            let Counts {
+                sent, dropped: all, ..
+            } = inbox.counts;
+            inbox.counts.dropped = all.saturating_add(dropped);
+            inbox.counts.sent = sent.saturating_add(dropped).saturating_add(1);
+            inbox.counts.in_flight += 1;
+        }
+        self.received += 1;
+        // A frame of the last number of all would be the last.
+        self.next_seq = head.seq.saturating_add(1);
+        self.shared
+            .push(Item::Frame(parcel), Some(self.line.clone()));
+        Ok(())
+    }
+}
+
+/// The picture where it is. `None` if it is not within the mapping.
+fn buffer(
+    head: &FrameHead,
+    info: &VideoInfo,
+    mapping: &Arc<Mapping>,
+    release: Release,
+) -> Option<gst::Buffer> {
+    let (width, height) = (info.width() as usize, info.height() as usize);
+    let sizes = plane_sizes(info.format(), width, height);
+    let mut offsets = Vec::with_capacity(sizes.len());
+    let mut strides = Vec::with_capacity(sizes.len());
+    // With the padding of the last row if there is one: the picture can be mapped as it is then.
+    let mut size = info.size();
+    for (plane, want) in head.planes.as_slice().iter().zip(&sizes) {
+        let offset = usize::try_from(plane.offset).ok()?;
+        let pitch = plane.pitch as usize;
+        offsets.push(offset);
+        strides.push(i32::try_from(plane.pitch).ok()?);
+        size = size.max(pitch.checked_mul(want.rows)?.checked_add(offset)?);
+    }
+    let start = usize::try_from(head.offset).ok()?;
+    let end = start.saturating_add(size).min(mapping.size());
+    let mut buffer = gst::Buffer::new();
+    let writable = buffer.get_mut()?;
+    writable.append_memory(mapping.memory(start..end, release)?);
+    writable.set_pts(head.pts.map(gst::ClockTime::from_nseconds));
+    writable.set_duration(head.duration.map(gst::ClockTime::from_nseconds));
+    let flags = VideoFrameFlags::empty();
+    let (format, width, height) = (info.format(), info.width(), info.height());
+    VideoMeta::add_full(writable, flags, format, width, height, &offsets, &strides).ok()?;
+    Some(buffer)
+}

@@ -1,0 +1,660 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The producer's end of one connection.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use gst_video::VideoInfo;
+use rustix::event::PollFlags;
+
+use super::export::{Copies, Exported, place};
+use super::socket::{Received, Sent, Socket};
+use super::{Bell, CAT, SocketError};
+use crate::channel::wire::{
+    Caps, FrameHead, HELLO_LIMIT, Hello, MAX_UNRELEASED, MAX_UNTAKEN, Memory, Message, Reason,
+    Refuse, Slots, WireError,
+};
+use crate::channel::{Hub, Last, Outbox, Parcel, Popped};
+use crate::frame::Snapshot;
+
+/// How long a reader may take to see why it was refused.
+const LEAVE_LIMIT: Duration = Duration::from_secs(1);
+
+const COMPLAIN_EVERY: Duration = Duration::from_secs(1);
+
+/// Packets of one reader that are looked at before it is the turn of the next.
+const TURN: usize = 64;
+
+/// What all links of a server share.
+#[derive(Debug)]
+pub struct Common {
+    pub hub: Arc<Hub>,
+    pub bell: Bell,
+    pub copies: Copies,
+    complaints: Mutex<Complaints>,
+}
+
+#[derive(Debug, Default)]
+struct Complaints {
+    count: u64,
+    last: Option<Instant>,
+}
+
+impl Common {
+    pub fn new(hub: Arc<Hub>) -> Result<Self, SocketError> {
+        Ok(Self {
+            hub,
+            bell: Bell::new()?,
+            copies: Copies::default(),
+            complaints: Mutex::default(),
+        })
+    }
+
+    /// Says why a reader is refused, but not of each in a flood of them.
+    pub fn complain(&self, why: &str) {
+        let mut complaints = self
+            .complaints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        complaints.count += 1;
+        let count = complaints.count;
+        let now = Instant::now();
+        if complaints
+            .last
+            .is_none_or(|last| now - last >= COMPLAIN_EVERY)
+        {
+            complaints.last = Some(now);
+            drop(complaints);
+            gst::warning!(CAT, "a reader is refused, the {count}. by now: {why}");
+        }
+    }
+}
+
+/// Why a connection is closed.
+#[derive(Debug, Clone)]
+pub struct Trouble {
+    pub reason: Reason,
+    pub text: String,
+}
+
+impl From<WireError> for Trouble {
+    fn from(error: WireError) -> Self {
+        Self {
+            reason: Reason::from(&error),
+            text: error.to_string(),
+        }
+    }
+}
+
+impl From<SocketError> for Trouble {
+    fn from(error: SocketError) -> Self {
+        let text = error.to_string();
+        let reason = Reason::MESSAGE;
+        Self { reason, text }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing was heard of it yet.
+    Hello {
+        until: Instant,
+    },
+    Open,
+    /// It says nothing any more, and perhaps still reads the pictures that it has.
+    Quiet,
+    /// It was told why it is not wanted, or that all is over.
+    Leaving {
+        until: Instant,
+    },
+    Gone,
+}
+
+/// A frame that was sent and not released.
+#[derive(Debug)]
+struct Held {
+    /// How many frames were sent before it.
+    nth: u64,
+    buffer: gst::Buffer,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    outbox: Option<Arc<Outbox>>,
+    /// As they were sent last, and by which number.
+    caps: Option<VideoInfo>,
+    caps_id: u32,
+    slots: Slots<()>,
+    /// Frames.
+    sent: u64,
+    taken: u64,
+    held: BTreeMap<u64, Held>,
+    /// The frame that was to say so was lost.
+    discont: bool,
+    /// END, STOP or REFUSE is sent or queued.
+    ended: bool,
+    /// Frames were, and the writer does not know of it.
+    has_lost: bool,
+    /// It receives nothing any more.
+    deaf: bool,
+    /// What the socket had no room for.
+    queue: VecDeque<(Vec<u8>, Option<gst::Buffer>)>,
+    packet: Vec<u8>,
+    trouble: Option<Trouble>,
+}
+
+/// One reader. Frames are sent by whoever sends into the channel, if there is room; the rest is up
+/// to the thread of the server.
+#[derive(Debug)]
+pub struct Link {
+    number: u64,
+    socket: Socket,
+    common: Arc<Common>,
+    state: Mutex<State>,
+}
+
+impl Link {
+    pub fn new(number: u64, socket: Socket, common: Arc<Common>) -> Self {
+        let until = Instant::now() + HELLO_LIMIT;
+        Self {
+            number,
+            socket,
+            common,
+            state: Mutex::new(State {
+                phase: Phase::Hello { until },
+                outbox: None,
+                caps: None,
+                caps_id: 0,
+                slots: Slots::default(),
+                sent: 0,
+                taken: 0,
+                held: BTreeMap::new(),
+                discont: false,
+                ended: false,
+                has_lost: false,
+                deaf: false,
+                queue: VecDeque::new(),
+                packet: Vec::new(),
+                trouble: None,
+            }),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something may have come into the outbox. Called by whoever sends.
+    fn filled(&self) {
+        let needs_server = {
+            let mut state = self.state();
+            state.fill(&self.socket, &self.common.copies);
+            state.needs_server()
+        };
+        if needs_server {
+            self.common.bell.ring();
+        }
+    }
+
+    /// What to poll for.
+    pub fn interest(&self) -> PollFlags {
+        let state = self.state();
+        match state.phase {
+            Phase::Quiet | Phase::Gone => PollFlags::empty(),
+            _ if state.queue.is_empty() || state.deaf => PollFlags::IN,
+            _ => PollFlags::IN | PollFlags::OUT,
+        }
+    }
+
+    /// When to look after it in any case.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.state().phase {
+            Phase::Hello { until } | Phase::Leaving { until } => Some(until),
+            _ => None,
+        }
+    }
+
+    pub fn is_gone(&self) -> bool {
+        self.state().phase == Phase::Gone
+    }
+
+    pub fn is_silent(&self) -> bool {
+        matches!(self.state().phase, Phase::Hello { .. })
+    }
+
+    /// Whether the reader has all that it is to get.
+    pub fn is_done(&self) -> bool {
+        let state = self.state();
+        let has_all = state.ended && state.queue.is_empty() && state.taken == state.sent;
+        state.phase != Phase::Open || state.deaf || has_all
+    }
+
+    /// After a poll: receives and sends what there is.
+    pub fn serve(self: &Arc<Self>, events: PollFlags, buf: &mut [u8]) {
+        if events.intersects(PollFlags::IN | PollFlags::RDHUP) {
+            self.receive(buf);
+        }
+        if events.intersects(PollFlags::HUP | PollFlags::ERR) {
+            let state = self.state();
+            let is_over = !events.contains(PollFlags::IN) || state.phase == Phase::Quiet;
+            drop(state);
+            if is_over {
+                self.part(Phase::Gone);
+            }
+        }
+        self.attend();
+    }
+
+    /// Looks after what the streaming thread left to the server, and after the time.
+    pub fn attend(&self) {
+        let (trouble, leaves, outbox) = {
+            let mut state = self.state();
+            state.fill(&self.socket, &self.common.copies);
+            let lossy = state.outbox.clone().filter(|_| state.has_lost);
+            if let Some(outbox) = lossy {
+                state.has_lost = false;
+                drop(state);
+                outbox.received(0);
+                state = self.state();
+            }
+            let now = Instant::now();
+            let mut leaves = false;
+            match state.phase {
+                Phase::Hello { until } if until <= now => {
+                    state.trouble.get_or_insert_with(|| Trouble {
+                        reason: Reason::HELLO,
+                        text: "HELLO did not come in time".into(),
+                    });
+                }
+                Phase::Leaving { until } => leaves = until <= now,
+                _ => (),
+            }
+            let is_over = state.deaf || (state.ended && state.taken == state.sent);
+            let outbox = state.outbox.take_if(|_| is_over);
+            (state.trouble.take(), leaves, outbox)
+        };
+        if let Some(outbox) = outbox {
+            self.common.hub.detach(&outbox);
+        }
+        if let Some(trouble) = trouble {
+            self.fail(&trouble);
+        }
+        if leaves {
+            self.part(Phase::Gone);
+        }
+    }
+
+    fn receive(self: &Arc<Self>, buf: &mut [u8]) {
+        for _ in 0..TURN {
+            let received = match self.socket.recv(buf) {
+                Ok(Received::WouldBlock) => return,
+                Ok(Received::Closed) => {
+                    let quiet = match self.state().phase {
+                        Phase::Open => Phase::Quiet,
+                        _ => Phase::Gone,
+                    };
+                    return self.part(quiet);
+                }
+                Ok(Received::Packet(bytes, fd)) => match self.state().phase {
+                    // Nothing of it is wanted any more.
+                    Phase::Leaving { .. } => continue,
+                    _ => match fd {
+                        None => Message::parse(&buf[..bytes]).map_err(Trouble::from),
+                        Some(_) => Err(SocketError::Descriptors.into()),
+                    },
+                },
+                Err(error) => match self.state().phase {
+                    Phase::Leaving { .. } => continue,
+                    _ => Err(error.into()),
+                },
+            };
+            match received.and_then(|message| self.handle(message)) {
+                Ok(true) => (),
+                Ok(false) => return,
+                Err(trouble) => return self.fail(&trouble),
+            }
+        }
+    }
+
+    /// Returns whether to go on.
+    fn handle(self: &Arc<Self>, message: Message) -> Result<bool, Trouble> {
+        let phase = self.state().phase;
+        match (phase, message) {
+            (Phase::Hello { .. }, Message::Hello(Hello::Reader { host, .. })) => self.open(host)?,
+            (Phase::Open, Message::Taken(taken)) => self.taken(taken)?,
+            (Phase::Open, Message::Release(seqs)) => self.release(&seqs)?,
+            (_, Message::Refuse(Refuse { reason, text })) => {
+                let Reason(reason) = reason;
+                let number = self.number;
+                gst::warning!(CAT, "reader {number} refuses ({reason}): {text}");
+                self.part(Phase::Quiet);
+                return Ok(false);
+            }
+            (_, message) => return Err(message.unexpected().into()),
+        }
+        Ok(true)
+    }
+
+    fn open(self: &Arc<Self>, host: bool) -> Result<(), Trouble> {
+        if !host {
+            return Err(Trouble {
+                reason: Reason::MEMORY,
+                text: "frames are in host memory, which the reader does not take".into(),
+            });
+        }
+        let session = self.common.hub.session();
+        {
+            let mut state = self.state();
+            state.phase = Phase::Open;
+            Message::Hello(Hello::Producer { session }).encode(&mut state.packet);
+            state.send(&self.socket, None);
+        }
+        gst::info!(CAT, "reader {} is there", self.number);
+        let link: Weak<Self> = Arc::downgrade(self);
+        let outbox = self.common.hub.attach(Arc::new(move || {
+            if let Some(link) = link.upgrade() {
+                link.filled();
+            }
+        }));
+        self.state().outbox = Some(outbox);
+        Ok(())
+    }
+
+    fn taken(&self, taken: u64) -> Result<(), Trouble> {
+        let (outbox, frames) = {
+            let mut state = self.state();
+            let (before, sent) = (state.taken, state.sent);
+            if taken <= before || taken > sent {
+                return Err(Trouble {
+                    reason: Reason::MESSAGE,
+                    text: format!("{taken} frames are TAKEN, of {sent}, after {before} were"),
+                });
+            }
+            state.taken = taken;
+            (state.outbox.clone(), taken - before)
+        };
+        if let Some(outbox) = outbox {
+            outbox.received(frames as usize);
+        }
+        Ok(())
+    }
+
+    fn release(&self, seqs: &[u64]) -> Result<(), Trouble> {
+        let mut released = Vec::with_capacity(seqs.len());
+        let (outbox, is_free) = {
+            let mut state = self.state();
+            let taken = state.taken;
+            for seq in seqs {
+                let held = match state.held.entry(*seq) {
+                    std::collections::btree_map::Entry::Occupied(held)
+                        if held.get().nth < taken =>
+                    {
+                        held.remove()
+                    }
+                    _ => {
+                        return Err(Trouble {
+                            reason: Reason::MESSAGE,
+                            text: format!("frame {seq} is RELEASEd, and not TAKEN or not there"),
+                        });
+                    }
+                };
+                released.push(held);
+            }
+            (state.outbox.clone(), state.held.len() < MAX_UNRELEASED)
+        };
+        // Back to its pool without the lock.
+        drop(released);
+        if let Some(outbox) = outbox.filter(|_| is_free) {
+            outbox.set_choked(false);
+            let state = self.state();
+            if state.held.len() >= MAX_UNRELEASED {
+                outbox.set_choked(true);
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&self, trouble: &Trouble) {
+        let Self { number, .. } = self;
+        self.common
+            .complain(&format!("reader {number}: {}", trouble.text));
+        self.refuse(trouble);
+    }
+
+    /// Says why the connection is closed, and lets go of all.
+    pub fn refuse(&self, trouble: &Trouble) {
+        let Trouble { reason, text } = trouble;
+        {
+            let mut state = self.state();
+            // After what waits it would be understood, but it cannot be sent without waiting then.
+            if !state.ended && state.queue.is_empty() {
+                let text = text.clone();
+                let refuse = Refuse {
+                    reason: *reason,
+                    text,
+                };
+                Message::Refuse(refuse).encode(&mut state.packet);
+                state.send(&self.socket, None);
+            }
+        }
+        self.leave();
+    }
+
+    /// Stops by itself: the reader keeps what it has for as long as it likes.
+    pub fn stop(&self) {
+        {
+            let mut state = self.state();
+            if state.phase == Phase::Open && !state.ended && state.queue.is_empty() {
+                Message::Stop.encode(&mut state.packet);
+                state.send(&self.socket, None);
+            }
+        }
+        self.leave();
+    }
+
+    fn leave(&self) {
+        let until = Instant::now() + LEAVE_LIMIT;
+        self.part(Phase::Leaving { until });
+        self.socket.finish();
+    }
+
+    /// No more frames for it. What it did not take is dropped.
+    fn part(&self, phase: Phase) {
+        let (outbox, held, queue) = {
+            let mut state = self.state();
+            if state.phase == Phase::Gone {
+                return;
+            }
+            state.phase = phase;
+            state.ended = true;
+            let keeps = phase == Phase::Quiet;
+            let held = match keeps {
+                true => BTreeMap::new(),
+                false => std::mem::take(&mut state.held),
+            };
+            let queue = std::mem::take(&mut state.queue);
+            (state.outbox.take(), held, queue)
+        };
+        if let Some(outbox) = outbox {
+            self.common.hub.detach(&outbox);
+        }
+        if let Phase::Leaving { .. } = phase {
+            // The reader may read on, and nobody says until when.
+            for held in held.values() {
+                if let Some(shared) = place(&held.buffer) {
+                    shared.retire();
+                }
+            }
+        }
+        drop((held, queue));
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl State {
+    fn needs_server(&self) -> bool {
+        self.trouble.is_some() || self.deaf || self.has_lost || !self.queue.is_empty()
+    }
+
+    /// Sends `packet`, or queues it.
+    fn send(&mut self, socket: &Socket, buffer: Option<gst::Buffer>) {
+        if !self.queue.is_empty() || !self.try_send(socket, &buffer) {
+            let packet = std::mem::take(&mut self.packet);
+            self.queue.push_back((packet, buffer));
+        }
+    }
+
+    /// Returns false if the socket is full.
+    fn try_send(&mut self, socket: &Socket, buffer: &Option<gst::Buffer>) -> bool {
+        let memory = buffer.as_ref().and_then(|buffer| place(buffer));
+        match socket.send(&self.packet, memory.map(|shared| shared.fd)) {
+            Ok(Sent::Sent) => (),
+            Ok(Sent::WouldBlock) => return false,
+            // What it still has to say is to be heard first.
+            Ok(Sent::Closed) => self.deaf = true,
+            Err(error) => {
+                self.trouble.get_or_insert(error.into());
+            }
+        }
+        true
+    }
+
+    fn flush(&mut self, socket: &Socket) {
+        while let Some((packet, buffer)) = self.queue.pop_front() {
+            let spare = std::mem::replace(&mut self.packet, packet);
+            if !self.try_send(socket, &buffer) {
+                let packet = std::mem::replace(&mut self.packet, spare);
+                self.queue.push_front((packet, buffer));
+                return;
+            }
+        }
+    }
+
+    /// Sends what the reader and its socket have room for.
+    fn fill(&mut self, socket: &Socket, copies: &Copies) {
+        if self.phase != Phase::Open || self.trouble.is_some() || self.deaf {
+            return;
+        }
+        let had_queue = !self.queue.is_empty();
+        self.flush(socket);
+        if self.ended && had_queue && self.queue.is_empty() {
+            socket.finish();
+        }
+        while !self.ended && self.queue.is_empty() && self.trouble.is_none() && !self.deaf {
+            let Some(outbox) = self.outbox.clone() else {
+                return;
+            };
+            let is_full =
+                self.sent - self.taken >= MAX_UNTAKEN || self.held.len() >= MAX_UNRELEASED;
+            let popped = match is_full {
+                true => outbox.pop_last().map(Popped::Last),
+                false => outbox.pop(),
+            };
+            match popped {
+                None => return,
+                Some(Popped::Last(last)) => {
+                    let message = match last {
+                        Last::End => Message::End,
+                        Last::Stopped => Message::Stop,
+                    };
+                    message.encode(&mut self.packet);
+                    self.send(socket, None);
+                    self.ended = true;
+                    if self.queue.is_empty() {
+                        socket.finish();
+                    }
+                }
+                Some(Popped::Frame(seq, parcel)) => {
+                    if let Err(trouble) = self.frame(socket, copies, &outbox, seq, &parcel) {
+                        self.trouble.get_or_insert(trouble);
+                    }
+                }
+            }
+        }
+    }
+
+    fn frame(
+        &mut self,
+        socket: &Socket,
+        copies: &Copies,
+        outbox: &Outbox,
+        seq: u64,
+        parcel: &Parcel,
+    ) -> Result<(), Trouble> {
+        if let Snapshot::Card(_) = &parcel.picture {
+            return Err(Trouble {
+                reason: Reason::MEMORY,
+                text: "frames are in the memory of a card, which is not shared yet".into(),
+            });
+        }
+        let facts = &parcel.facts;
+        self.discont |= facts.discont;
+        let exported = parcel.exported.get_or_init(|| {
+            let exported = Exported::of(&parcel.picture, copies);
+            let failed = |error| gst::warning!(CAT, "frame {seq} cannot be sent: {error}");
+            exported.map_err(failed).ok()
+        });
+        let shared = exported.as_ref().and_then(|exported| {
+            let place = place(exported.buffer())?;
+            Some((exported, place))
+        });
+        let Some((exported, shared)) = shared else {
+            outbox.lost();
+            self.has_lost = true;
+            return Ok(());
+        };
+        let info = parcel.info();
+        if self.caps.as_ref() != Some(info) {
+            let caps = Caps::new(self.caps_id.wrapping_add(1), info);
+            let caps = caps.map_err(|error| Trouble {
+                reason: Reason::PICTURES,
+                text: error.to_string(),
+            })?;
+            self.caps_id = caps.id;
+            self.caps = Some(info.clone());
+            Message::Caps(caps).encode(&mut self.packet);
+            self.send(socket, None);
+        }
+        let head = FrameHead {
+            seq,
+            caps_id: self.caps_id,
+            new_slot: !self.slots.knows(shared.serial),
+            discont: std::mem::take(&mut self.discont),
+            memory: Memory::Host,
+            slot: shared.serial,
+            slot_size: shared.size as u64,
+            offset: shared.offset as u64,
+            planes: exported.planes(),
+            pts: facts.pts,
+            duration: facts.duration,
+        };
+        match head.new_slot {
+            true => drop(self.slots.add(&head, ())?),
+            false => *self.slots.find(&head)?,
+        }
+        let left_out = head.encode(&facts.meta, &mut self.packet);
+        if left_out > 0 {
+            gst::warning!(CAT, "frame {seq}: {left_out} detections do not fit");
+        }
+        let buffer = exported.buffer().clone();
+        self.send(socket, head.new_slot.then(|| buffer.clone()));
+        let nth = self.sent;
+        self.sent += 1;
+        self.held.insert(seq, Held { nth, buffer });
+        if self.held.len() >= MAX_UNRELEASED {
+            outbox.set_choked(true);
+        }
+        Ok(())
+    }
+}
