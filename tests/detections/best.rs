@@ -8,12 +8,12 @@ use gst::prelude::*;
 use gstdsframe::mem::sys::Generation;
 
 use crate::common;
-use crate::kit::{Feed, MS, Muxer, Shot, Taken, event, log_of, numbers, taken, takes, tracked};
+use crate::kit::{
+    Feed, MS, Muxer, STREAM_EOS, Shot, Taken, event, log_of, numbers, taken, takes, tracked,
+};
 
 /// No window ends by itself.
 const BEST: [(&str, &str); 2] = [("dedupe", "best"), ("best-window", "3600000000000")];
-
-const STREAM_EOS: i32 = 402;
 
 /// How sure the detector is of frames 0 to 9.
 const CONFIDENCES: [f32; 10] = [

@@ -26,6 +26,8 @@ use crate::common::{self, Messages, at, check_accounts, files, init, lines, pend
 pub const MS: u64 = 1_000_000;
 pub const HD: (u32, u32) = (256, 144);
 
+pub const STREAM_EOS: i32 = 402;
+
 /// A frame as it goes in.
 #[derive(Clone)]
 pub struct Shot {

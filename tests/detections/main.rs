@@ -17,6 +17,7 @@ mod common;
 
 mod best;
 mod changes;
+mod channels;
 mod flag;
 mod kit;
 mod malformed;

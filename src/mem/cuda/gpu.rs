@@ -95,6 +95,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// `index` is below the number of devices.
+fn device(index: i32) -> Result<sys::CUdevice, CudaError> {
+    let mut device = 0;
+    // SAFETY: the pointer is valid, and CUDA is initialised.
+    let result = unsafe { sys::cuDeviceGet(&mut device, index) };
+    check("cuDeviceGet", result)?;
+    Ok(device)
+}
+
+fn uuid(device: sys::CUdevice) -> Result<[u8; 16], CudaError> {
+    let mut uuid = sys::CUuuid { bytes: [0; 16] };
+    // SAFETY: the pointer is valid, and so is the device.
+    let result = unsafe { sys::cuDeviceGetUuid_v2(&mut uuid, device) };
+    check("cuDeviceGetUuid", result)?;
+    Ok(uuid.bytes.map(|byte| byte as u8))
+}
+
 impl Gpu {
     /// The device with this number, of those that are visible.
     pub fn get(ordinal: u32) -> Result<Self, CudaError> {
@@ -115,11 +132,7 @@ impl Gpu {
         if ordinal >= devices {
             return Err(none);
         }
-        let mut device = 0;
-        // SAFETY: the pointer is valid, and CUDA is initialised.
-        check("cuDeviceGet", unsafe {
-            sys::cuDeviceGet(&mut device, index)
-        })?;
+        let device = device(index)?;
         let mut context = null_mut();
         // SAFETY: the pointer is valid, and so is the device.
         let result = unsafe { sys::cuDevicePrimaryCtxRetain(&mut context, device) };
@@ -136,26 +149,20 @@ impl Gpu {
     }
 
     /// The visible device with this [UUID](Self::uuid).
-    pub fn of_uuid(uuid: [u8; 16]) -> Result<Self, CudaError> {
+    pub fn of_uuid(wanted: [u8; 16]) -> Result<Self, CudaError> {
+        // Asked without a context, which costs memory on each of them.
         for ordinal in 0..probe()?.devices {
-            let gpu = Self::get(ordinal)?;
-            if gpu.uuid()? == uuid {
-                return Ok(gpu);
+            if uuid(device(ordinal as i32)?)? == wanted {
+                return Self::get(ordinal);
             }
         }
-        Err(CudaError::NoSuchUuid { uuid })
+        Err(CudaError::NoSuchUuid { uuid: wanted })
     }
 
     /// The same in all processes, whatever devices they see in whatever order.
     pub fn uuid(self) -> Result<[u8; 16], CudaError> {
-        let uuid = self.0.uuid.get_or_try_init(|| {
-            let mut uuid = sys::CUuuid { bytes: [0; 16] };
-            // SAFETY: the pointer is valid, and so is the device.
-            let result = unsafe { sys::cuDeviceGetUuid_v2(&mut uuid, self.0.device) };
-            check("cuDeviceGetUuid", result)?;
-            Ok(uuid.bytes.map(|byte| byte as u8))
-        });
-        uuid.copied()
+        let known = self.0.uuid.get_or_try_init(|| uuid(self.0.device));
+        known.copied()
     }
 
     /// Whether its memory can be given to other processes.
