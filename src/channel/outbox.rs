@@ -40,6 +40,9 @@ struct State {
     dropped: u64,
     /// Until it was popped.
     last: Option<Last>,
+    /// Of the frames that began a new timeline and were dropped, the first and the last. Those
+    /// after them are to say it.
+    breaks: Option<(u64, u64)>,
     choked: bool,
     closed: bool,
 }
@@ -47,6 +50,28 @@ struct State {
 impl State {
     fn in_flight(&self) -> usize {
         self.waiting.len() + self.on_the_way.len()
+    }
+
+    fn drop_one(&mut self, number: u64, parcel: &Parcel) {
+        self.dropped += 1;
+        if parcel.facts.discont {
+            let first = self.breaks.map_or(number, |(first, _)| first.min(number));
+            let last = self.breaks.map_or(number, |(_, last)| last.max(number));
+            self.breaks = Some((first, last));
+        }
+    }
+
+    /// Whether a frame is the first after one that began a new timeline and was dropped.
+    fn is_after_break(&mut self, number: u64) -> bool {
+        let Some((first, last)) = self.breaks else {
+            return false;
+        };
+        if number > last {
+            self.breaks = None;
+        } else if number > first {
+            self.breaks = Some((last, last));
+        }
+        number > first
     }
 }
 
@@ -110,8 +135,9 @@ impl Outbox {
             self.push(parcel);
         } else {
             let mut state = self.state();
+            let number = state.sent;
             state.sent += 1;
-            state.dropped += 1;
+            state.drop_one(number, parcel);
         }
     }
 
@@ -122,7 +148,9 @@ impl Outbox {
             false => {
                 let mut state = self.state();
                 let oldest = state.waiting.pop_front();
-                state.dropped += u64::from(oldest.is_some());
+                if let Some((number, parcel)) = &oldest {
+                    state.drop_one(*number, parcel);
+                }
                 oldest
             }
         };
@@ -145,7 +173,14 @@ impl Outbox {
         match state.waiting.pop_front() {
             Some((number, parcel)) => {
                 state.on_the_way.push_back(parcel.clone());
-                Some(Popped::Frame(number, parcel))
+                match state.is_after_break(number) && !parcel.facts.discont {
+                    false => Some(Popped::Frame(number, parcel)),
+                    true => {
+                        let mut said = parcel.share();
+                        said.facts.discont = true;
+                        Some(Popped::Frame(number, Arc::new(said)))
+                    }
+                }
             }
             None => state.last.take().map(Popped::Last),
         }

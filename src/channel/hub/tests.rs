@@ -60,6 +60,8 @@ impl Rig {
         });
         let mut facts = Facts::default();
         facts.meta.frame_number = Some(frame);
+        // The first of a timeline.
+        facts.discont = frame >= 100 && frame.is_multiple_of(100);
         let slip = Slip {
             fates: self.fates.clone(),
             taken: AtomicUsize::new(0),
@@ -139,6 +141,36 @@ fn each_reader_drops_by_itself_and_counts_it() {
         assert_eq!(fast.counts().received, 5);
         assert_eq!(rig.fates(), (5, 0), "somebody had each of them");
     }
+}
+
+#[test]
+fn a_break_of_the_timeline_is_not_dropped_with_its_frame() {
+    let pop = |reader: &Outbox| match reader.pop() {
+        Some(Popped::Frame(_, parcel)) => {
+            assert!(reader.received(1));
+            let number = parcel.facts.meta.frame_number;
+            (number.unwrap(), parcel.facts.discont)
+        }
+        popped => panic!("{popped:?}"),
+    };
+    let rig = Rig::new(2);
+    let reader = rig.reader();
+    for frame in [1, 2, 100, 101, 102] {
+        rig.send(frame, Full::DropOldest).unwrap();
+    }
+    assert_eq!([pop(&reader), pop(&reader)], [(101, true), (102, false)]);
+    // Also of those that were not dropped yet.
+    for frame in [103, 104, 200] {
+        rig.send(frame, Full::DropNewest).unwrap();
+    }
+    assert_eq!(pop(&reader), (103, false));
+    rig.send(201, Full::DropNewest).unwrap();
+    rig.send(300, Full::DropNewest).unwrap();
+    assert_eq!([pop(&reader), pop(&reader)], [(104, false), (201, true)]);
+    rig.send(301, Full::DropNewest).unwrap();
+    rig.send(302, Full::DropNewest).unwrap();
+    assert_eq!([pop(&reader), pop(&reader)], [(301, true), (302, false)]);
+    rig.check();
 }
 
 #[test]
