@@ -17,6 +17,7 @@ use crate::fault::Fault;
 use crate::frame::caps;
 use crate::gate::{Gate, Wait};
 use crate::mem::nvmm;
+use crate::mem::shm::ShmPool;
 use crate::mem::sys::base_sink::{
     WaitEvent, override_wait_event, parent_wait_event, set_needs_preroll, wait_unlocked,
 };
@@ -568,6 +569,19 @@ impl BaseSinkImpl for DsFrameCapture {
     ) -> Result<(), gst::LoggableError> {
         // Rows are read by the strides that the buffers say they have.
         query.add_allocation_meta::<VideoMeta>(None);
+        let is_shared = self.run().is_some_and(|run| {
+            let channel = run.config.channel.as_ref();
+            channel.is_some_and(|channel| channel.is_shared)
+        });
+        let (caps, needs_pool) = query.get_owned();
+        if let Some(caps) = caps.filter(|_| is_shared && needs_pool)
+            && caps::Memory::of(&caps) == caps::Memory::System
+            && let Ok(info) = VideoInfo::from_caps(&caps)
+        {
+            // What upstream draws there need not be copied for other processes.
+            let pool = ShmPool::new(&info).map_err(|error| gst::loggable_error!(CAT, "{error}"))?;
+            query.add_allocation_pool(Some(&pool), info.size() as u32, 0, 0);
+        }
         Ok(())
     }
 
