@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ pub struct Common {
     pub hub: Arc<Hub>,
     pub bell: Bell,
     pub copies: Copies,
+    /// Nobody is let in any more.
+    pub stopping: AtomicBool,
     complaints: Mutex<Complaints>,
 }
 
@@ -51,6 +54,7 @@ impl Common {
             hub,
             bell: Bell::new()?,
             copies: Copies::default(),
+            stopping: AtomicBool::new(false),
             complaints: Mutex::default(),
         })
     }
@@ -348,21 +352,28 @@ impl Link {
                 text: "frames are in host memory, which the reader does not take".into(),
             });
         }
-        let session = self.common.hub.session();
-        {
-            let mut state = self.state();
-            state.phase = Phase::Open;
-            Message::Hello(Hello::Producer { session }).encode(&mut state.packet);
-            state.send(&self.socket, None);
+        if self.common.stopping.load(Ordering::Acquire) {
+            // It comes again, for the next producer.
+            self.part(Phase::Gone);
+            return Ok(());
         }
-        gst::info!(CAT, "reader {} is there", self.number);
+        let hub = &self.common.hub;
         let link: Weak<Self> = Arc::downgrade(self);
-        let outbox = self.common.hub.attach(Arc::new(move || {
+        let outbox = hub.outbox(Arc::new(move || {
             if let Some(link) = link.upgrade() {
                 link.filled();
             }
         }));
-        self.state().outbox = Some(outbox);
+        {
+            let mut state = self.state();
+            state.phase = Phase::Open;
+            state.outbox = Some(outbox.clone());
+            let session = hub.session();
+            Message::Hello(Hello::Producer { session }).encode(&mut state.packet);
+            state.send(&self.socket, None);
+        }
+        gst::info!(CAT, "reader {} is there", self.number);
+        hub.add(&outbox);
         Ok(())
     }
 

@@ -203,6 +203,7 @@ fn memory_with_rows_apart_and_parts_of_memory_are_read_where_they_are() {
         .unwrap();
     let picture = Snapshot::Host(Frame { info, buffer });
     let parcel = Parcel::new(picture, Facts::default(), 0, None);
+    producer.wait(|| producer.hub.has_room());
     producer.hub.send(&Arc::new(parcel), Full::Refuse).unwrap();
     assert_eq!(number(&reader.frame()), 0x0909_0909_0909_0909);
     assert_eq!(producer.common().copies.bytes(), 0);
@@ -252,7 +253,11 @@ fn a_producer_stops_and_comes_back() {
         let mut producer = Producer::open(&path(&dir), 8);
         producer.next = 10 * turn;
         producer.wait_for_readers(1);
-        assert!(reader.client.has_producer());
+        let client = &reader.client;
+        let waited = reader
+            .gate
+            .wait(Some(PATIENCE), || client.has_producer().then_some(()));
+        assert_eq!(waited, Wait::Ready(()));
         sessions.push(producer.hub.session());
         producer.send_all(6);
         // The last two are still to be sent when it stops.

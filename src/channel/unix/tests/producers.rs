@@ -64,7 +64,7 @@ impl Rig {
     }
 
     /// The reader says what is wrong, on both sides.
-    fn is_refused(mut self, mut raw: Raw, frames: u64) {
+    fn expect_refusal(mut self, mut raw: Raw, frames: u64) {
         for want in 0..frames {
             assert_eq!(self.reader.frame().facts.meta.frame_number, Some(want));
         }
@@ -225,13 +225,13 @@ fn producers_that_say_nonsense() {
         let rig = Rig::new();
         let raw = rig.accept();
         raw.say(&message);
-        rig.is_refused(raw, 0);
+        rig.expect_refusal(raw, 0);
     }
     let rig = Rig::new();
     let raw = rig.accept();
     raw.say(&hello);
     rig.say(&raw, head(0));
-    rig.is_refused(raw, 0);
+    rig.expect_refusal(raw, 0);
     // After a good frame.
     for message in [
         hello,
@@ -243,7 +243,7 @@ fn producers_that_say_nonsense() {
         let raw = rig.start();
         rig.say(&raw, head(0));
         raw.say(&message);
-        rig.is_refused(raw, 1);
+        rig.expect_refusal(raw, 1);
     }
     let mut end = Vec::new();
     Message::End.encode(&mut end);
@@ -256,13 +256,13 @@ fn producers_that_say_nonsense() {
         let raw = rig.start();
         rig.say(&raw, head(0));
         raw.say_bytes(&packet, None);
-        rig.is_refused(raw, 1);
+        rig.expect_refusal(raw, 1);
     }
     // With a descriptor that it should not have.
     let rig = Rig::new();
     let raw = rig.start();
     raw.say_bytes(&end, Some(rig.fd().as_fd()));
-    rig.is_refused(raw, 0);
+    rig.expect_refusal(raw, 0);
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn frames_that_lie() {
         let raw = rig.start();
         rig.say(&raw, head(0));
         rig.say(&raw, bad);
-        rig.is_refused(raw, 1);
+        rig.expect_refusal(raw, 1);
     }
 
     // What is not sealed memory.
@@ -364,18 +364,18 @@ fn frames_that_lie() {
         let rig = Rig::new();
         let raw = rig.start();
         say_frame(&raw, head(0), Some(fd));
-        rig.is_refused(raw, 0);
+        rig.expect_refusal(raw, 0);
     }
     // No descriptor where there should be one, and the other way round.
     let rig = Rig::new();
     let raw = rig.start();
     say_frame(&raw, head(0), None);
-    rig.is_refused(raw, 0);
+    rig.expect_refusal(raw, 0);
     let rig = Rig::new();
     let raw = rig.start();
     rig.say(&raw, head(0));
     say_frame(&raw, head(1), Some(rig.fd()));
-    rig.is_refused(raw, 1);
+    rig.expect_refusal(raw, 1);
 }
 
 #[test]

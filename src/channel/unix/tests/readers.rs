@@ -130,7 +130,7 @@ fn a_reader_that_says_nothing_more_keeps_what_it_has() {
     let many: Vec<_> = (0..held / size)
         .map(|n| rig.producer.origin.parcel(&rig.producer.info, n as u64))
         .collect();
-    assert_eq!(rig.producer.origin.bytes(), held + 3 * size);
+    assert!(rig.producer.origin.bytes() >= held + 3 * size);
     drop(many);
     drop(raw);
     rig.is_well();
