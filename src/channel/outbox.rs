@@ -141,9 +141,10 @@ impl Outbox {
         }
     }
 
-    /// Takes a frame; if there is no room, in place of the oldest that is not on the way.
+    /// Takes a frame; if there is no room, in place of the oldest that is not on the way. If all
+    /// are, it is one more: the reader is to get the newest in the end.
     pub(super) fn push_over_oldest(&self, parcel: &Arc<Parcel>) {
-        let dropped = match self.has_room() {
+        let oldest = match self.has_room() {
             true => None,
             false => {
                 let mut state = self.state();
@@ -154,11 +155,9 @@ impl Outbox {
                 oldest
             }
         };
-        match dropped.is_some() || self.has_room() {
-            true => self.push(parcel),
-            // All are on the way.
-            false => self.push_or_drop(parcel),
-        }
+        self.push(parcel);
+        // Freed without the lock.
+        drop(oldest);
     }
 
     /// Nothing comes after what is there. Only the first call counts.

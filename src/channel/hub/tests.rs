@@ -182,13 +182,14 @@ fn what_is_on_the_way_is_not_taken_back() {
         assert!(reader.pop().is_some());
     }
     // Both places are taken by frames that the reader is getting.
-    rig.send(2, Full::DropOldest).unwrap();
-    assert_eq!(reader.counts().dropped, 1);
+    for frame in 2..5 {
+        rig.send(frame, Full::DropOldest).unwrap();
+    }
+    rig.send(5, Full::DropNewest).unwrap();
+    assert_eq!(reader.counts().dropped, 3);
     assert!(!reader.received(3), "only two are on the way");
-    assert!(reader.received(1));
-    rig.send(3, Full::DropOldest).unwrap();
-    assert!(reader.received(1));
-    assert_eq!(drain(&reader).0, [3]);
+    assert!(reader.received(2));
+    assert_eq!(drain(&reader).0, [4], "the newest of its time");
     rig.check();
 }
 
@@ -250,9 +251,10 @@ fn a_choked_reader_has_no_room() {
     assert_eq!(rig.send(0, Full::Refuse), Err(NoRoom { readers: 1 }));
     rig.send(1, Full::DropNewest).unwrap();
     rig.send(2, Full::DropOldest).unwrap();
+    rig.send(3, Full::DropOldest).unwrap();
     assert_eq!(reader.counts().dropped, 2);
     reader.set_choked(false);
-    rig.send(3, Full::Refuse).unwrap();
-    assert_eq!(drain(&reader).0, [3]);
+    rig.send(4, Full::Refuse).unwrap();
+    assert_eq!(drain(&reader).0, [3, 4]);
     rig.check();
 }
