@@ -167,9 +167,13 @@ impl Hub {
         self.finish(Last::End);
     }
 
-    /// The producer stops. What is on its way reaches the readers all the same.
+    /// The producer stops. Readers still get what is on its way.
     pub fn stop(&self) {
         self.finish(Last::Stopped);
+    }
+
+    /// What is in flight reaches the readers whatever the producer does now.
+    pub(super) fn hand_over(&self) {
         let all = self.state().finishing.clone();
         all.iter().for_each(|outbox| outbox.hand_over());
     }

@@ -236,6 +236,19 @@ impl Outbox {
         }
     }
 
+    /// The producer is gone: what is on the way reaches the reader all the same, and the rest is
+    /// dropped.
+    pub fn leave(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        state.dropped += waiting.len() as u64;
+        drop(state);
+        // Freed without the lock.
+        drop(waiting);
+        self.hand_over();
+    }
+
     /// What is in flight reaches the reader whatever the producer does now.
     pub(super) fn hand_over(&self) {
         let state = self.state();
@@ -256,6 +269,11 @@ impl Outbox {
         // Freed without the lock.
         drop((waiting, on_the_way));
         (self.emptied)();
+    }
+
+    /// Frames that may be in flight.
+    pub fn bound(&self) -> usize {
+        self.bound
     }
 
     pub fn is_closed(&self) -> bool {

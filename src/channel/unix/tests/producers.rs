@@ -138,8 +138,10 @@ fn a_producer_by_hand() {
             message => panic!("{message:?}"),
         }
     }
-    raw.say(&Message::End);
+    // And so are those that the end says were to come.
+    raw.say(&Message::End(13));
     assert!(matches!(rig.reader.next(), Item::End));
+    assert_eq!(rig.reader.counts(), (13, 5, 8, 0));
     // What is kept is released after the end too, and the connection closed with the last.
     let mut released = Vec::new();
     for parcel in kept {
@@ -200,7 +202,7 @@ fn producers_that_refuse_or_stop() {
     for _ in 0..3 {
         let raw = rig.start();
         rig.say(&raw, head(0));
-        raw.say(&Message::Stop);
+        raw.say(&Message::Stop(1));
         drop(raw);
         rig.reader.frame();
         assert!(matches!(rig.reader.next(), Item::Stopped));
@@ -213,8 +215,8 @@ fn producers_that_say_nonsense() {
     // As the first message.
     for message in [
         Message::Caps(caps(1)),
-        Message::End,
-        Message::Stop,
+        Message::End(0),
+        Message::Stop(0),
         Message::Taken(1),
         Message::Release(vec![1]),
         Message::Hello(Hello::Reader {
@@ -238,6 +240,9 @@ fn producers_that_say_nonsense() {
         Message::Taken(1),
         Message::Release(vec![0]),
         Message::Caps(caps(1)),
+        // There was one frame.
+        Message::End(0),
+        Message::Stop(0),
     ] {
         let rig = Rig::new();
         let raw = rig.start();
@@ -246,7 +251,7 @@ fn producers_that_say_nonsense() {
         rig.expect_refusal(raw, 1);
     }
     let mut end = Vec::new();
-    Message::End.encode(&mut end);
+    Message::End(0).encode(&mut end);
     for packet in [vec![0; 16], vec![1], vec![0; MAX_PACKET + 1], {
         let mut packet = end.clone();
         packet[4] = 2;
@@ -417,7 +422,7 @@ fn frames_without_end() {
     let counts = rig.reader.client.counter().counts();
     assert_eq!((counts.received, counts.in_flight), (1, 0));
     drop(last);
-    raw.say(&Message::End);
+    raw.say(&Message::End(u64::MAX));
     assert!(matches!(rig.reader.next(), Item::End));
 }
 

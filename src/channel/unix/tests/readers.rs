@@ -154,8 +154,8 @@ fn readers_that_say_nonsense() {
         taken(1),
         Message::Release(vec![0]),
         Message::Caps(caps.clone()),
-        Message::End,
-        Message::Stop,
+        Message::End(0),
+        Message::Stop(0),
         producer.clone(),
     ] {
         let mut raw = rig.connect();
@@ -176,8 +176,8 @@ fn readers_that_say_nonsense() {
         vec![hello.clone()],
         vec![producer],
         vec![Message::Caps(caps)],
-        vec![Message::End],
-        vec![Message::Stop],
+        vec![Message::End(0)],
+        vec![Message::Stop(0)],
         vec![taken(0)],
         vec![taken(2)],
         vec![taken(4)],
