@@ -298,8 +298,7 @@ class CudaMapping:
 
     def capsule(self, base: "Part", offset: int, pitch: int, plane: formats.Plane) -> Any:
         """A tensor of DLPack, which keeps the frame's memory until whoever takes it is done."""
-        pixel = plane.shape[2] if len(plane.shape) == 3 else 1
-        strides = (pitch, pixel, 1) if len(plane.shape) == 3 else (pitch, 1)
+        strides = plane.strides(pitch)
         return make_capsule(base.address + offset, self.device, plane.shape, strides, base)
 
 

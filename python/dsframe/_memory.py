@@ -25,6 +25,7 @@ F_SEAL_SHRINK = 0x2
 F_SEAL_GROW = 0x4
 F_SEAL_FUTURE_WRITE = 0x10
 
+_MFD_CLOEXEC, _MFD_ALLOW_SEALING = 1, 2
 _PROT_READ, _PROT_WRITE = 1, 2
 _MAP_SHARED, _MAP_PRIVATE, _MAP_ANONYMOUS = 1, 2, 0x20
 _MREMAP_MAYMOVE, _MREMAP_FIXED = 1, 2
@@ -35,6 +36,7 @@ _libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = [
     ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long,
 ]
+_libc.memfd_create.argtypes = [ctypes.c_char_p, ctypes.c_uint]
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _libc.mremap.restype = ctypes.c_void_p
@@ -98,7 +100,7 @@ def bytes_of(mapping: Mapping, offset: int, size: int, keep: Any = None) -> Any:
 
     It lives as long as any of these arrays, and keeps the mapping and `keep` alive.
     """
-    base = (ctypes.c_ubyte * size).from_address(mapping.address + offset)
+    base: Any = (ctypes.c_ubyte * size).from_address(mapping.address + offset)
     base._dsframe = (mapping, keep)
     return base
 
@@ -106,9 +108,7 @@ def bytes_of(mapping: Mapping, offset: int, size: int, keep: Any = None) -> Any:
 def view(base: Any, offset: int, pitch: int, plane: Plane, writable: bool = False) -> np.ndarray:
     """A plane as an array over `bytes_of`; read-only ones cannot be made writable."""
     data = np.frombuffer(memoryview(base) if writable else memoryview(base).toreadonly(), np.uint8)
-    pixel = plane.shape[2] if len(plane.shape) == 3 else 1
-    strides = (pitch, pixel, 1) if len(plane.shape) == 3 else (pitch, 1)
-    return np.ndarray(plane.shape, np.uint8, data, offset, strides)
+    return np.ndarray(plane.shape, np.uint8, data, offset, plane.strides(pitch))
 
 
 def import_slot(fd: int, size: int) -> Mapping:
@@ -125,13 +125,21 @@ def import_slot(fd: int, size: int) -> Mapping:
     return Mapping(fd, size, writable=False)
 
 
+def _memfd() -> int:
+    # Python has it only where it was built with a C library that did; conda's was not.
+    fd = int(_libc.memfd_create(b"dsframe", _MFD_CLOEXEC | _MFD_ALLOW_SEALING))
+    if fd < 0:
+        raise _error("cannot make shared memory")
+    return fd
+
+
 class Slot:
     """A memfd of ours: written here, read by others."""
 
     def __init__(self, id: int, size: int) -> None:
         self.id = id
         self.size = size
-        self.fd = os.memfd_create("dsframe", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self.fd = _memfd()
         weakref.finalize(self, os.close, self.fd).atexit = False
         # Pages that are missing would be a SIGBUS later.
         os.posix_fallocate(self.fd, 0, size)
@@ -202,7 +210,7 @@ def readable_planes(
     )
 
 
-def on_last_use(base: Any, callback: Callable[..., None], *args: Any) -> "weakref.finalize":
+def on_last_use(base: Any, callback: Callable[..., None], *args: Any) -> Callable[[], Any]:
     """Calls back once: when no array refers to `base` any more, or when it is called."""
     finalizer = weakref.finalize(base, callback, *args)
     finalizer.atexit = False

@@ -542,9 +542,9 @@ _servers: "weakref.WeakSet[Server]" = weakref.WeakSet()
 
 
 def _at_exit() -> None:
+    """A sender that nobody closed. What is on its way arrives, if the readers are quick."""
     for server in list(_servers):
-        server.abandon()
-        server._thread.join(2)
+        server.close(_wire.Stop(), 1.0)
 
 
 atexit.register(_at_exit)

@@ -480,7 +480,8 @@ def decode(packet: bytes) -> Message:
     _check(size % 8 == 0, f"a packet of {size} bytes: no multiple of 8")
     if not 1 <= number <= len(_READERS):
         raise WireError(f"type {number} is none that there is")
-    return _READERS[number - 1](_Reader(packet, HEADER))
+    message: Message = _READERS[number - 1](_Reader(packet, HEADER))
+    return message
 
 
 def check_frame(frame: FrameMessage, caps: Caps) -> None:

@@ -36,6 +36,10 @@ class Plane(NamedTuple):
     #: Of the array.
     shape: Tuple[int, ...]
 
+    def strides(self, pitch: int) -> Tuple[int, ...]:
+        """Of an array whose rows are so many bytes apart."""
+        return (pitch, 1) if len(self.shape) == 2 else (pitch, self.shape[2], 1)
+
 
 def planes_of(format: str, width: int, height: int) -> Tuple[Plane, ...]:
     """The planes of a format of `FORMATS`."""

@@ -161,12 +161,11 @@ class Frame:
         if self._base is None:
             raise ValueError(_RELEASED)
         plane, (offset, pitch) = self._one_plane()
-        pixel = plane.shape[2] if len(plane.shape) == 3 else 1
         return {
             "shape": plane.shape,
             "typestr": "|u1",
             "data": (self._base.address + offset, True),
-            "strides": (pitch, pixel, 1)[: len(plane.shape)] if pixel > 1 else (pitch, 1),
+            "strides": plane.strides(pitch),
             "version": 3,
             "stream": None,
         }

@@ -169,15 +169,17 @@ class _Connection:
         self.slots.clear()
         if self.sock.fileno() < 0:
             return
-        for memory in list(self._used.values()):
-            if isinstance(memory, _memory.Mapping):
-                memory.make_private()
         try:
-            # Wakes up whoever waits for a frame in another thread.
-            self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.replies.close()
+            for memory in list(self._used.values()):
+                if isinstance(memory, _memory.Mapping):
+                    memory.make_private()
+        finally:
+            try:
+                # Wakes up whoever waits for a frame in another thread.
+                self.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            self.replies.close()
 
     def forked(self) -> None:
         """In the child, where nobody speaks on it."""
@@ -225,6 +227,7 @@ class FrameReceiver:
             self._cards = _cuda.cards()[:_wire.MAX_DEVICES]
         self._connection: Optional[_Connection] = None
         self._old: "weakref.WeakSet[_Connection]" = weakref.WeakSet()
+        self._tried = 0.0
         self._received = self._dropped = 0
         self._ended = self._closed = False
         self._said = False
@@ -288,6 +291,9 @@ class FrameReceiver:
 
     def _connect(self, end: Optional[float]) -> _Connection:
         while not self._closed:
+            # Also after a producer that died or refused: it is not asked more often.
+            time.sleep(max(self._tried + RETRY_TIME - time.monotonic(), 0.0))
+            self._tried = time.monotonic()
             sock = _socket.connect(self.path)
             if sock is not None:
                 connection = _Connection(sock)
@@ -301,10 +307,9 @@ class FrameReceiver:
             if not self._said:
                 self._said = True
                 log.info("waiting for a producer at %s", self.path)
-            left = RETRY_TIME if end is None else min(RETRY_TIME, end - time.monotonic())
-            if left <= 0:
+            if end is not None and time.monotonic() + RETRY_TIME > end:
+                time.sleep(max(end - time.monotonic(), 0.0))
                 raise TimeoutError(f"no producer came to {self.path} within {self._timeout} s")
-            time.sleep(left)
         raise ValueError("the receiver is closed")
 
     def _connected(self, connection: _Connection) -> _Connection:

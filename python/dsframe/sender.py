@@ -81,8 +81,10 @@ class FrameSender:
         self._overflow = overflow
         self._timeout = timeout
         self._linger = linger
-        self._extra = {"colorimetry": colorimetry, "chroma_site": chroma_site}
-        self._caps = _wire.Caps(0, 1, 1, format, rate=self._ratio(), **self._extra)
+        rate = (self.fps.numerator, self.fps.denominator) if self.fps else (0, 1)
+        self._caps = _wire.Caps(
+            0, 1, 1, format, rate=rate, colorimetry=colorimetry, chroma_site=chroma_site
+        )
         self._check_caps(self._caps)
         # One frame at a time.
         self._sending = threading.RLock()
@@ -197,9 +199,6 @@ class FrameSender:
         """What became of the frames so far."""
         return SenderStats(*self._server.counts(), self._server.readers(), self._server.unread)
 
-    def _ratio(self) -> Tuple[int, int]:
-        return (self.fps.numerator, self.fps.denominator) if self.fps else (0, 1)
-
     def _time(self, count: int) -> int:
         if self.fps:
             return int(count * 1_000_000_000 / self.fps)
@@ -297,5 +296,7 @@ def _check_facts(facts: _wire.FrameMessage) -> None:
         raise ValueError(f"source_size is {facts.source_size}: it is (width, height), or None")
     for detection in facts.detections:
         if not isinstance(detection, Detection):
-            raise TypeError(f"detections has a {type(detection).__name__}: it is a list of dsframe.Detection")
+            raise TypeError(
+                f"detections has a {type(detection).__name__}: it is a list of dsframe.Detection"
+            )
     _wire.encode(facts)

@@ -154,7 +154,7 @@ class Channel(Case):
                 np.testing.assert_array_equal(frame.array, planes[0])
             else:
                 with self.assertRaisesRegex(ValueError, "planes"):
-                    frame.array
+                    _ = frame.array
         thread.join()
         self.assertEqual(receiver.stats.received, len(images))
 
@@ -259,7 +259,7 @@ class Channel(Case):
                 self.assertEqual(number_of(kept[2]), 3)
                 kept[1].release()
                 with self.assertRaisesRegex(ValueError, "released"):
-                    kept[1].array
+                    _ = kept[1].array
                 kept.clear()
 
     def test_stop_and_come_back(self):
@@ -327,7 +327,8 @@ class Channel(Case):
             sender.send(picture(8))
         frame = next(receiver)
         sender.send(picture(8))
-        self.assertEqual([number_of(f.array) for f in [frame] + [next(receiver) for _ in range(8)]], list(range(9)))
+        frames = [frame] + [next(receiver) for _ in range(8)]
+        self.assertEqual([number_of(frame.array) for frame in frames], list(range(9)))
         sender.close()
         with self.assertRaisesRegex(ValueError, "closed"):
             sender.send(picture(1))

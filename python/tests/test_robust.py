@@ -391,7 +391,8 @@ class Producers(Case):
         for _ in range(150):
             script = [(CAPS,), (FRAME, memory)]
             for n in range(1, 30):
-                message = random_.choice((FRAME._replace(seq=n, new_slot=False, sensor="x"), CAPS._replace(id=n)))
+                frame = FRAME._replace(seq=n, new_slot=False, sensor="x")
+                message = random_.choice((frame, CAPS._replace(id=n)))
                 data = bytearray(_wire.encode(message))
                 if random_.random() < 0.1:
                     data[random_.randrange(len(data))] ^= 1 << random_.randrange(8)
