@@ -377,6 +377,11 @@ class Server:
     def _too_late(self, peer: Peer, now: float) -> bool:
         if peer.devices is None and not peer.finished and peer.deadline is not None and now >= peer.deadline:
             self._refuse(peer, _wire.TOO_LATE, f"no HELLO within {HELLO_TIME:.0f} s")
+        if self._closing is not None and now >= self._closing and peer.waiting:
+            # It had its time.
+            peer.dropped += len(peer.waiting)
+            peer.waiting.clear()
+            self._pump(peer)
         drained = peer.finished and not peer.waiting and not peer.untaken
         if self._closing is not None:
             if peer.devices is None or (peer.deadline is None and (drained or now >= self._closing)):

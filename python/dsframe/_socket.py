@@ -179,8 +179,11 @@ class Listener:
     def _listen(self, mode: int) -> None:
         _make_way(self.path)
         try:
-            # With the mode of the socket it is bound by, so that there is no moment without it.
-            os.fchmod(self.socket.fileno(), mode)
+            try:
+                # With the mode of the socket it is bound by, so that there is no moment without it.
+                os.fchmod(self.socket.fileno(), mode)
+            except OSError:
+                pass  # Not every sandbox knows this. Nobody can connect before `listen` in any case.
             self.socket.bind(self.path)
             info = os.lstat(self.path)
             self._inode = (info.st_dev, info.st_ino)

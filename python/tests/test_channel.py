@@ -40,9 +40,9 @@ class Channel(Case):
     def test_three_readers_of_different_speed(self):
         for policy in ("block", "drop-oldest", "drop-newest"):
             with self.subTest(policy), self.sender(overflow=policy) as sender:
-                readers = [Process(receive_numbers, self.path, d, 0) for d in (0, 0.002, 0.01)]
+                readers = [Process(receive_numbers, self.path, d, 0) for d in (0, 0.001, 0.005)]
                 self.eventually(lambda: sender.stats.readers == 3, "three readers")
-                for number in range(300):
+                for number in range(200):
                     sender.send(picture(number))
                     if policy != "block":
                         time.sleep(0.0005)
@@ -53,15 +53,15 @@ class Channel(Case):
                     self.assertEqual(reader.get(), "begun")
                     numbers, received, lost = reader.get()
                     # What was dropped after the last that came, the reader cannot know.
-                    lost = 300 - received
+                    lost = 200 - received
                     self.assertEqual(numbers, sorted(numbers))
                     self.assertTrue(all(seq == number for seq, number in numbers))
                     self.assertEqual(len(numbers), received)
                     if policy != "drop-newest":
-                        self.assertEqual(numbers[-1], (299, 299))
+                        self.assertEqual(numbers[-1], (199, 199))
                     dropped += lost
                     reader.close()
-            self.assertEqual(sender.stats, (900, 900 - dropped, dropped, 0, 0, 0))
+            self.assertEqual(sender.stats, (600, 600 - dropped, dropped, 0, 0, 0))
             self.assertEqual(dropped == 0, policy == "block")
 
     def test_the_policies_exactly(self):

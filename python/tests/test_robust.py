@@ -78,6 +78,8 @@ class Killed(Case):
         self.assertEqual(stats.sent, 400)
         self.assertEqual(stats.received, len(count))
         self.assertLess(mapped(), 80)
+        told = [type(frozen.message()) for _ in range(7)]
+        self.assertEqual(told, [Caps] + [FrameMessage] * 4 + [End, type(None)])
         frozen.close()
 
     def test_a_fork_does_not_speak(self):
