@@ -20,7 +20,7 @@ use super::{Comparison, Effort, Res, SIZE, WAITING, caps};
 /// Between frames whose time on the way is measured: longer than it takes to write one.
 const PACE: Duration = Duration::from_millis(5);
 const LIMIT: Duration = Duration::from_secs(10);
-/// Buffers that the source has, so that it waits for the reader and not for memory.
+/// Buffers that the source makes of memory that is limited.
 const BUFFERS: u32 = WAITING + 2;
 
 #[derive(Debug, Clone, Copy)]
@@ -122,7 +122,7 @@ fn run(way: Way, made: Made, frames: usize, pace: Option<Duration>) -> Res<Told>
     let reader = reader::command(&description, frames)?.spawn()?;
     let pool = match made {
         Made::There => feed.proposed_pool(BUFFERS)?,
-        Made::Elsewhere => Feed::own_pool(BUFFERS)?,
+        Made::Elsewhere => Feed::own_pool()?,
     };
     let (output, pushed) = thread::scope(|scope| {
         let pushing = scope.spawn(|| push(&feed, &pool, frames, pace));

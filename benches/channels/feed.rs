@@ -31,36 +31,47 @@ impl Feed {
     }
 
     /// Where whoever is behind the pad wants frames to be made, as a source asks for it: a pool of
-    /// theirs, or one of memory of theirs.
+    /// theirs, or one of memory of theirs, which then has `most` buffers.
     pub fn proposed_pool(&self, most: u32) -> Res<gst::BufferPool> {
-        let caps = caps();
-        let mut query = gst::query::Allocation::new(Some(&caps), true);
+        let mut query = gst::query::Allocation::new(Some(&caps()), true);
         if !self.pad.peer_query(&mut query) {
             return Err("no answer to the question for a pool".into());
         }
-        let pool = query.allocation_pools().next();
-        let (pool, size) = match pool {
-            Some((Some(pool), size, ..)) => (pool, size),
-            _ => (gst::BufferPool::new(), SIZE as u32),
-        };
         let (allocator, params) = query.allocation_params().next().unwrap_or_default();
-        let mut config = pool.config();
-        config.set_params(Some(&caps), size, 0, most);
-        if allocator.is_some() {
-            config.set_allocator(allocator.as_ref(), Some(&params));
+        match query.allocation_pools().next() {
+            Some((Some(pool), size, least, most)) => {
+                start(&pool, size, (least, most), allocator.map(|it| (it, params)))?;
+                Ok(pool)
+            }
+            _ => {
+                let allocator = allocator.ok_or("no memory is proposed")?;
+                let pool = gst::BufferPool::new();
+                start(&pool, SIZE as u32, (0, most), Some((allocator, params)))?;
+                Ok(pool)
+            }
         }
-        pool.set_config(config)?;
-        pool.set_active(true)?;
-        Ok(pool)
     }
 
-    /// A pool that nobody downstream knows of.
-    pub fn own_pool(most: u32) -> Res<gst::BufferPool> {
+    /// A pool that nobody downstream knows of. It has as many buffers as are in use.
+    pub fn own_pool() -> Res<gst::BufferPool> {
         let pool = gst::BufferPool::new();
-        let mut config = pool.config();
-        config.set_params(Some(&caps()), SIZE as u32, 0, most);
-        pool.set_config(config)?;
-        pool.set_active(true)?;
+        start(&pool, SIZE as u32, (0, 0), None)?;
         Ok(pool)
     }
+}
+
+fn start(
+    pool: &gst::BufferPool,
+    size: u32,
+    (least, most): (u32, u32),
+    allocator: Option<(gst::Allocator, gst::AllocationParams)>,
+) -> Res<()> {
+    let mut config = pool.config();
+    config.set_params(Some(&caps()), size, least, most);
+    if let Some((allocator, params)) = &allocator {
+        config.set_allocator(Some(allocator), Some(params));
+    }
+    pool.set_config(config)?;
+    pool.set_active(true)?;
+    Ok(())
 }

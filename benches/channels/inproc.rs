@@ -99,8 +99,7 @@ impl Line {
             }
         };
         let feed = Feed::of(&first)?;
-        let pictures = (0..PICTURES).map(|n| gst::Memory::from_slice(vec![n as u8; SIZE]));
-        let pictures: Vec<_> = pictures.collect();
+        let pictures: Vec<_> = (0..PICTURES).map(picture).collect::<Res<_>>()?;
         let is_copied = way == Way::Bridge(Passing::Copy);
         let arrivals = Arrivals::default();
         let wrong = Arc::new(AtomicU64::new(0));
@@ -212,6 +211,14 @@ impl Drop for Line {
             let _ = bridge.join();
         }
     }
+}
+
+/// In the memory that elements allocate.
+fn picture(number: usize) -> Res<gst::Memory> {
+    let mut memory = gst::Memory::with_size(SIZE);
+    let writable = memory.get_mut().ok_or("not writable")?;
+    writable.map_writable()?.fill(number as u8);
+    Ok(memory)
 }
 
 /// Where the bytes of a memory are, which mapping it again does not change.
