@@ -23,6 +23,9 @@ capture-objects          9    3
 capture-streams          6    3
 capture-thumbnails       5    0
 capture-training-data   10   10
+channel-cameras          3    3
+channel-in-process      12   12
+channel-processes       12   12
 inject-flow             10    0
 inject-frame-rate        3    3
 inject-images           20   20

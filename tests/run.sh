@@ -68,6 +68,9 @@ private_registry tests
 G_DEBUG=fatal_warnings cargo nextest run --locked -E 'not binary(twins)'
 G_DEBUG=fatal_warnings cargo test --locked --doc -q
 
+stage "Python"
+tests/python.sh "$readers/bin/python"
+
 stage "DeepStream twins (parsed, not run)"
 G_DEBUG=fatal_warnings cargo nextest run --locked --test twins
 

@@ -20,7 +20,8 @@ pub fn run(data: &[u8]) {
         return;
     };
     let mut bytes = Vec::new();
-    Message::End.encode(&mut bytes);
+    Message::Taken(0).encode(&mut bytes);
+    bytes.truncate(16);
     bytes[6] = kind % 9;
     bytes[8..12].copy_from_slice(&(body.len() as u32).to_le_bytes());
     bytes.extend(body);
@@ -117,8 +118,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
         }),
         Message::Taken(4),
         Message::Release(vec![0, 1, 5]),
-        Message::End,
-        Message::Stop,
+        Message::End(6),
+        Message::Stop(6),
     ];
     let video = "video/x-raw,format=I420,width=1920,height=1080,framerate=30000/1001,\
                  colorimetry=bt709,chroma-site=mpeg2,interlace-mode=interleaved,\

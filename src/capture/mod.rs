@@ -52,6 +52,16 @@ pub mod worker;
  * gst-launch-1.0 dsframeinject pattern=objects num-buffers=600 ! dsframecapture dedupe=best best-window=2000000000 crop=objects location=out/{label}/{track:04}-{frame:06}.jpg
  * ```
  *
+ * ## Into another pipeline
+ * ``` bash
+ * gst-launch-1.0 dsframeinject num-buffers=300 ! dsframecapture channel=frames dsframeinject channel=frames ! dsframecapture interval=30 location=out/%06d.jpg
+ * ```
+ *
+ * ## Into other processes
+ * ``` bash
+ * gst-launch-1.0 dsframeinject num-buffers=300 ! dsframecapture channel=unix:/tmp/frames.sock
+ * ```
+ *
  * ## What happened before and after
  * ``` bash
  * gst-launch-1.0 dsframeinject pattern=objects num-buffers=300 ! dsframecapture classes=person dedupe=track pre-roll=15 post-roll=15 location=out/%04d-{frame:06}-{reason}.jpg

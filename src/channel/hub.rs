@@ -79,7 +79,17 @@ impl Hub {
     /// A new reader, which gets all frames from now on. `filled` is told, without any lock, when
     /// there is something to pop.
     pub fn attach(&self, filled: Wake) -> Arc<Outbox> {
-        let outbox = Arc::new(Outbox::new(self.bound, filled, self.emptied.clone()));
+        let outbox = self.outbox(filled);
+        self.add(&outbox);
+        outbox
+    }
+
+    /// For a reader that [`Hub::add`] is to make one.
+    pub(super) fn outbox(&self, filled: Wake) -> Arc<Outbox> {
+        Arc::new(Outbox::new(self.bound, filled, self.emptied.clone()))
+    }
+
+    pub(super) fn add(&self, outbox: &Arc<Outbox>) {
         let mut state = self.state();
         match state.last {
             Some(last) => {
@@ -95,7 +105,6 @@ impl Hub {
                 (self.emptied)();
             }
         }
-        outbox
     }
 
     /// A reader is gone.
@@ -158,9 +167,13 @@ impl Hub {
         self.finish(Last::End);
     }
 
-    /// The producer stops. What is on its way reaches the readers all the same.
+    /// The producer stops. Readers still get what is on its way.
     pub fn stop(&self) {
         self.finish(Last::Stopped);
+    }
+
+    /// What is in flight reaches the readers whatever the producer does now.
+    pub(super) fn hand_over(&self) {
         let all = self.state().finishing.clone();
         all.iter().for_each(|outbox| outbox.hand_over());
     }

@@ -68,6 +68,7 @@ impl Drop for Place {
         tidy(&mut channels, &self.name);
         drop(channels);
         self.hub.stop();
+        self.hub.hand_over();
     }
 }
 

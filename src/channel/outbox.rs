@@ -40,6 +40,9 @@ struct State {
     dropped: u64,
     /// Until it was popped.
     last: Option<Last>,
+    /// Of the frames that began a new timeline and were dropped, the first and the last. Those
+    /// after them are to say it.
+    breaks: Option<(u64, u64)>,
     choked: bool,
     closed: bool,
 }
@@ -47,6 +50,28 @@ struct State {
 impl State {
     fn in_flight(&self) -> usize {
         self.waiting.len() + self.on_the_way.len()
+    }
+
+    fn drop_one(&mut self, number: u64, parcel: &Parcel) {
+        self.dropped += 1;
+        if parcel.facts.discont {
+            let first = self.breaks.map_or(number, |(first, _)| first.min(number));
+            let last = self.breaks.map_or(number, |(_, last)| last.max(number));
+            self.breaks = Some((first, last));
+        }
+    }
+
+    /// Whether a frame is the first after one that began a new timeline and was dropped.
+    fn is_after_break(&mut self, number: u64) -> bool {
+        let Some((first, last)) = self.breaks else {
+            return false;
+        };
+        if number > last {
+            self.breaks = None;
+        } else if number > first {
+            self.breaks = Some((last, last));
+        }
+        number > first
     }
 }
 
@@ -110,27 +135,29 @@ impl Outbox {
             self.push(parcel);
         } else {
             let mut state = self.state();
+            let number = state.sent;
             state.sent += 1;
-            state.dropped += 1;
+            state.drop_one(number, parcel);
         }
     }
 
-    /// Takes a frame; if there is no room, in place of the oldest that is not on the way.
+    /// Takes a frame; if there is no room, in place of the oldest that is not on the way. If all
+    /// are, it is one more: the reader is to get the newest in the end.
     pub(super) fn push_over_oldest(&self, parcel: &Arc<Parcel>) {
-        let dropped = match self.has_room() {
+        let oldest = match self.has_room() {
             true => None,
             false => {
                 let mut state = self.state();
                 let oldest = state.waiting.pop_front();
-                state.dropped += u64::from(oldest.is_some());
+                if let Some((number, parcel)) = &oldest {
+                    state.drop_one(*number, parcel);
+                }
                 oldest
             }
         };
-        match dropped.is_some() || self.has_room() {
-            true => self.push(parcel),
-            // All are on the way.
-            false => self.push_or_drop(parcel),
-        }
+        self.push(parcel);
+        // Freed without the lock.
+        drop(oldest);
     }
 
     /// Nothing comes after what is there. Only the first call counts.
@@ -145,7 +172,14 @@ impl Outbox {
         match state.waiting.pop_front() {
             Some((number, parcel)) => {
                 state.on_the_way.push_back(parcel.clone());
-                Some(Popped::Frame(number, parcel))
+                match state.is_after_break(number) && !parcel.facts.discont {
+                    false => Some(Popped::Frame(number, parcel)),
+                    true => {
+                        let mut said = parcel.share();
+                        said.facts.discont = true;
+                        Some(Popped::Frame(number, Arc::new(said)))
+                    }
+                }
             }
             None => state.last.take().map(Popped::Last),
         }
@@ -202,6 +236,19 @@ impl Outbox {
         }
     }
 
+    /// The producer is gone: what is on the way reaches the reader all the same, and the rest is
+    /// dropped.
+    pub fn leave(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        state.dropped += waiting.len() as u64;
+        drop(state);
+        // Freed without the lock.
+        drop(waiting);
+        self.hand_over();
+    }
+
     /// What is in flight reaches the reader whatever the producer does now.
     pub(super) fn hand_over(&self) {
         let state = self.state();
@@ -222,6 +269,11 @@ impl Outbox {
         // Freed without the lock.
         drop((waiting, on_the_way));
         (self.emptied)();
+    }
+
+    /// Frames that may be in flight.
+    pub fn bound(&self) -> usize {
+        self.bound
     }
 
     pub fn is_closed(&self) -> bool {

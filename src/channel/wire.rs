@@ -189,8 +189,9 @@ pub enum Message {
     Taken(u64),
     /// The numbers of the frames that the reader does not need any more, [`MAX_RELEASED`] at most.
     Release(Vec<u64>),
-    End,
-    Stop,
+    /// With the number that the next frame would have had.
+    End(u64),
+    Stop(u64),
 }
 
 impl Message {
@@ -222,8 +223,8 @@ impl Message {
             FRAME => Self::Frame(Box::new(Frame::parse(&mut from)?)),
             TAKEN => Self::Taken(from.u64("the number of frames taken")?),
             RELEASE => Self::Release(parse_release(&mut from)?),
-            END => Self::End,
-            STOP => Self::Stop,
+            END => Self::End(from.u64("the number of frames")?),
+            STOP => Self::Stop(from.u64("the number of frames")?),
             _ => return Err(WireError::Type(kind)),
         };
         from.end()?;
@@ -241,8 +242,8 @@ impl Message {
             Self::Release(seqs) => {
                 encode_release(seqs, out);
             }
-            Self::End => Writer::new(out, END).end(),
-            Self::Stop => Writer::new(out, STOP).end(),
+            Self::End(frames) => encode_number(END, *frames, out),
+            Self::Stop(frames) => encode_number(STOP, *frames, out),
         }
         0
     }
@@ -256,8 +257,8 @@ impl Message {
             Self::Frame(_) => "FRAME",
             Self::Taken(_) => "TAKEN",
             Self::Release(_) => "RELEASE",
-            Self::End => "END",
-            Self::Stop => "STOP",
+            Self::End(_) => "END",
+            Self::Stop(_) => "STOP",
         }
     }
 
@@ -269,8 +270,12 @@ impl Message {
 
 /// TAKEN, of a message that was not made for it.
 pub fn encode_taken(frames: u64, out: &mut Vec<u8>) {
-    let mut to = Writer::new(out, TAKEN);
-    to.u64(frames);
+    encode_number(TAKEN, frames, out);
+}
+
+fn encode_number(kind: u16, number: u64, out: &mut Vec<u8>) {
+    let mut to = Writer::new(out, kind);
+    to.u64(number);
     to.end();
 }
 

@@ -469,8 +469,8 @@ impl ElementImpl for DsFrameInject {
             gst::subclass::ElementMetadata::new(
                 "DeepStream frame injector",
                 "Source/Video",
-                "Makes frames from patterns, pictures, raw, y4m and npy streams or any media, as \
-                 NVMM surfaces on a GPU or in system memory",
+                "Makes frames from patterns, pictures, raw, y4m and npy streams, any media or a named \
+                 channel, as NVMM surfaces on a GPU or in system memory",
                 "The gst-plugin-dsframe authors",
             )
         });

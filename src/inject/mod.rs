@@ -22,7 +22,7 @@ mod timeline;
 /**
  * SECTION:element-dsframeinject
  *
- * Makes frames from patterns, pictures, raw, y4m and npy streams or any media, in system memory or
+ * Makes frames from patterns, pictures, raw, y4m and npy streams, any media or a named channel, in system memory or
  * as NVMM surfaces on a GPU. There, patterns are drawn, and frames scaled and converted, by the GPU;
  * what comes from files is decoded by the CPU and uploaded.
  *
@@ -39,6 +39,11 @@ mod timeline;
  * ## Two frames of each second of a clip, as NVMM on the GPU
  * ``` bash
  * gst-launch-1.0 dsframeinject uri=file:///clip.mp4 sample-interval=500000000 device=gpu ! 'video/x-raw(memory:NVMM),format=RGB' ! dsframecapture interval=1 location=out/%05d.npy
+ * ```
+ *
+ * ## What another process captures
+ * ``` bash
+ * gst-launch-1.0 dsframeinject channel=unix:/tmp/frames.sock ! videoconvert ! autovideosink sync=false
  * ```
  *
  * ## On the second GPU, in pinned memory

@@ -5,7 +5,8 @@
 //! What travels with a frame: caps, times, numbers and detections.
 
 use gst::prelude::*;
-use gst_video::{VideoFormat, VideoInfo, VideoRegionOfInterestMeta};
+use gst_video::{VideoFormat, VideoFrame, VideoInfo, VideoRegionOfInterestMeta};
+use gstdsframe::frame::View;
 use gstdsframe::meta::{FrameMeta, origin, roi};
 
 use crate::common::rig::{STEP, numbered};
@@ -157,9 +158,11 @@ fn new_caps_are_negotiated(line: &Line) {
                 assert_eq!((got.format(), got.width(), got.height()), {
                     (info.format(), info.width(), info.height())
                 });
-                let map = sample.buffer().unwrap().map_readable().unwrap();
-                assert_eq!(map.len(), info.size());
-                assert!(map.iter().all(|byte| *byte == (round * 5 + n) as u8));
+                let buffer = sample.buffer_owned().unwrap();
+                let frame = VideoFrame::from_buffer_readable(buffer, &got).unwrap();
+                let mut pixels = Vec::new();
+                View::of_frame(&frame).unwrap().append_tight(&mut pixels);
+                assert_eq!(pixels, vec![(round * 5 + n) as u8; pixels.len()]);
             }
         }
         assert!(reader.sample().is_none());

@@ -33,6 +33,11 @@ impl Line {
         }
     }
 
+    /// Across processes.
+    pub fn is_shared(&self) -> bool {
+        self.channel.starts_with("unix:")
+    }
+
     /// A producer with more properties, in NULL.
     pub fn stopped(&self, more: &[(&str, &str)]) -> Rig {
         let mut properties = vec![("channel", self.channel.as_str())];

@@ -60,6 +60,8 @@ impl Rig {
         });
         let mut facts = Facts::default();
         facts.meta.frame_number = Some(frame);
+        // The first of a timeline.
+        facts.discont = frame >= 100 && frame.is_multiple_of(100);
         let slip = Slip {
             fates: self.fates.clone(),
             taken: AtomicUsize::new(0),
@@ -142,6 +144,36 @@ fn each_reader_drops_by_itself_and_counts_it() {
 }
 
 #[test]
+fn a_break_of_the_timeline_is_not_dropped_with_its_frame() {
+    let pop = |reader: &Outbox| match reader.pop() {
+        Some(Popped::Frame(_, parcel)) => {
+            assert!(reader.received(1));
+            let number = parcel.facts.meta.frame_number;
+            (number.unwrap(), parcel.facts.discont)
+        }
+        popped => panic!("{popped:?}"),
+    };
+    let rig = Rig::new(2);
+    let reader = rig.reader();
+    for frame in [1, 2, 100, 101, 102] {
+        rig.send(frame, Full::DropOldest).unwrap();
+    }
+    assert_eq!([pop(&reader), pop(&reader)], [(101, true), (102, false)]);
+    // Also of those that were not dropped yet.
+    for frame in [103, 104, 200] {
+        rig.send(frame, Full::DropNewest).unwrap();
+    }
+    assert_eq!(pop(&reader), (103, false));
+    rig.send(201, Full::DropNewest).unwrap();
+    rig.send(300, Full::DropNewest).unwrap();
+    assert_eq!([pop(&reader), pop(&reader)], [(104, false), (201, true)]);
+    rig.send(301, Full::DropNewest).unwrap();
+    rig.send(302, Full::DropNewest).unwrap();
+    assert_eq!([pop(&reader), pop(&reader)], [(301, true), (302, false)]);
+    rig.check();
+}
+
+#[test]
 fn what_is_on_the_way_is_not_taken_back() {
     let rig = Rig::new(2);
     let reader = rig.reader();
@@ -150,13 +182,14 @@ fn what_is_on_the_way_is_not_taken_back() {
         assert!(reader.pop().is_some());
     }
     // Both places are taken by frames that the reader is getting.
-    rig.send(2, Full::DropOldest).unwrap();
-    assert_eq!(reader.counts().dropped, 1);
+    for frame in 2..5 {
+        rig.send(frame, Full::DropOldest).unwrap();
+    }
+    rig.send(5, Full::DropNewest).unwrap();
+    assert_eq!(reader.counts().dropped, 3);
     assert!(!reader.received(3), "only two are on the way");
-    assert!(reader.received(1));
-    rig.send(3, Full::DropOldest).unwrap();
-    assert!(reader.received(1));
-    assert_eq!(drain(&reader).0, [3]);
+    assert!(reader.received(2));
+    assert_eq!(drain(&reader).0, [4], "the newest of its time");
     rig.check();
 }
 
@@ -205,6 +238,7 @@ fn a_stopped_producer_has_handed_over_what_is_in_flight() {
     }
     assert!(reader.pop().is_some());
     rig.hub.stop();
+    rig.hub.hand_over();
     assert_eq!(rig.hub.counts().in_flight, 3);
     rig.hub.detach(&reader);
     assert_eq!(rig.fates(), (3, 0));
@@ -218,9 +252,10 @@ fn a_choked_reader_has_no_room() {
     assert_eq!(rig.send(0, Full::Refuse), Err(NoRoom { readers: 1 }));
     rig.send(1, Full::DropNewest).unwrap();
     rig.send(2, Full::DropOldest).unwrap();
+    rig.send(3, Full::DropOldest).unwrap();
     assert_eq!(reader.counts().dropped, 2);
     reader.set_choked(false);
-    rig.send(3, Full::Refuse).unwrap();
-    assert_eq!(drain(&reader).0, [3]);
+    rig.send(4, Full::Refuse).unwrap();
+    assert_eq!(drain(&reader).0, [3, 4]);
     rig.check();
 }

@@ -526,12 +526,30 @@ impl<'a> Connection<'a> {
             }
             (Message::Caps(caps), None) if is_known => self.caps(caps)?,
             (Message::Frame(frame), fd) if is_known => self.frame(*frame, fd)?,
-            (Message::End, None) if is_known => return Ok(Some(Over::End)),
-            (Message::Stop, None) if is_known => return Ok(Some(Over::Stopped)),
+            (Message::End(frames), None) if is_known => {
+                self.lost(frames)?;
+                return Ok(Some(Over::End));
+            }
+            (Message::Stop(frames), None) if is_known => {
+                self.lost(frames)?;
+                return Ok(Some(Over::Stopped));
+            }
             (_, Some(_)) => return Err(SocketError::Descriptors.into()),
             (message, None) => return Err(message.unexpected().into()),
         }
         Ok(None)
+    }
+
+    /// The next frame would have this number: those before it that did not come were dropped.
+    fn lost(&self, next: u64) -> Result<(), ClientError> {
+        let Some(dropped) = next.checked_sub(self.next_seq) else {
+            return Err(ClientError::Nonsense("the numbers of frames do not rise"));
+        };
+        let mut inbox = self.shared.inbox();
+        let counts = &mut inbox.counts;
+        counts.dropped = counts.dropped.saturating_add(dropped);
+        counts.sent = counts.sent.saturating_add(dropped);
+        Ok(())
     }
 
     fn caps(&mut self, caps: Caps) -> Result<(), ClientError> {
@@ -556,9 +574,7 @@ impl<'a> Connection<'a> {
                 "a frame is on a card that was not offered",
             ));
         }
-        if head.seq < self.next_seq {
-            return Err(ClientError::Nonsense("the numbers of frames do not rise"));
-        }
+        self.lost(head.seq)?;
         if self.line.untaken(self.received) >= MAX_UNTAKEN {
             return Err(ClientError::Nonsense("more frames come than were taken"));
         }
@@ -599,13 +615,9 @@ impl<'a> Connection<'a> {
         let parcel = Arc::new(Parcel::new(picture, facts, session, None));
         {
             let mut inbox = self.shared.inbox();
-            let dropped = head.seq - self.next_seq;
-            let Counts {
-                sent, dropped: all, ..
-            } = inbox.counts;
-            inbox.counts.dropped = all.saturating_add(dropped);
-            inbox.counts.sent = sent.saturating_add(dropped).saturating_add(1);
-            inbox.counts.in_flight += 1;
+            let counts = &mut inbox.counts;
+            counts.sent = counts.sent.saturating_add(1);
+            counts.in_flight += 1;
         }
         self.received += 1;
         // A frame of the last number of all would be the last.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ pub struct Common {
     pub hub: Arc<Hub>,
     pub bell: Bell,
     pub copies: Copies,
+    /// Nobody is let in any more.
+    pub stopping: AtomicBool,
     complaints: Mutex<Complaints>,
 }
 
@@ -51,6 +54,7 @@ impl Common {
             hub,
             bell: Bell::new()?,
             copies: Copies::default(),
+            stopping: AtomicBool::new(false),
             complaints: Mutex::default(),
         })
     }
@@ -348,21 +352,28 @@ impl Link {
                 text: "frames are in host memory, which the reader does not take".into(),
             });
         }
-        let session = self.common.hub.session();
-        {
-            let mut state = self.state();
-            state.phase = Phase::Open;
-            Message::Hello(Hello::Producer { session }).encode(&mut state.packet);
-            state.send(&self.socket, None);
+        if self.common.stopping.load(Ordering::Acquire) {
+            // It comes again, for the next producer.
+            self.part(Phase::Gone);
+            return Ok(());
         }
-        gst::info!(CAT, "reader {} is there", self.number);
+        let hub = &self.common.hub;
         let link: Weak<Self> = Arc::downgrade(self);
-        let outbox = self.common.hub.attach(Arc::new(move || {
+        let outbox = hub.outbox(Arc::new(move || {
             if let Some(link) = link.upgrade() {
                 link.filled();
             }
         }));
-        self.state().outbox = Some(outbox);
+        {
+            let mut state = self.state();
+            state.phase = Phase::Open;
+            state.outbox = Some(outbox.clone());
+            let session = hub.session();
+            Message::Hello(Hello::Producer { session }).encode(&mut state.packet);
+            state.send(&self.socket, None);
+        }
+        gst::info!(CAT, "reader {} is there", self.number);
+        hub.add(&outbox);
         Ok(())
     }
 
@@ -451,8 +462,16 @@ impl Link {
         {
             let mut state = self.state();
             if state.phase == Phase::Open && !state.ended && state.queue.is_empty() {
-                Message::Stop.encode(&mut state.packet);
+                let frames = state.outbox.as_ref().map_or(0, |it| it.counts().sent);
+                Message::Stop(frames).encode(&mut state.packet);
                 state.send(&self.socket, None);
+            }
+            // Not detached: what the reader has still to take stays in flight.
+            if let Some(outbox) = state.outbox.take() {
+                let unsent = state.queue.iter().filter(|(_, frame)| frame.is_some());
+                unsent.for_each(|_| outbox.lost());
+                drop(state);
+                outbox.leave();
             }
         }
         self.leave();
@@ -555,8 +574,8 @@ impl State {
             let Some(outbox) = self.outbox.clone() else {
                 return;
             };
-            let is_full =
-                self.sent - self.taken >= MAX_UNTAKEN || self.held.len() >= MAX_UNRELEASED;
+            let window = MAX_UNTAKEN.min(outbox.bound() as u64);
+            let is_full = self.sent - self.taken >= window || self.held.len() >= MAX_UNRELEASED;
             let popped = match is_full {
                 true => outbox.pop_last().map(Popped::Last),
                 false => outbox.pop(),
@@ -564,9 +583,10 @@ impl State {
             match popped {
                 None => return,
                 Some(Popped::Last(last)) => {
+                    let frames = outbox.counts().sent;
                     let message = match last {
-                        Last::End => Message::End,
-                        Last::Stopped => Message::Stop,
+                        Last::End => Message::End(frames),
+                        Last::Stopped => Message::Stop(frames),
                     };
                     message.encode(&mut self.packet);
                     self.send(socket, None);

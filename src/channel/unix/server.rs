@@ -7,7 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 struct Shared {
     common: Arc<Common>,
     access: Access,
-    stopping: AtomicBool,
 }
 
 /// Sends what comes into a hub to other processes. When it is dropped, readers get what is on its
@@ -51,7 +50,6 @@ impl Server {
         let shared = Arc::new(Shared {
             common: Arc::new(Common::new(hub)?),
             access,
-            stopping: AtomicBool::new(false),
         });
         let own = shared.clone();
         let thread = thread::Builder::new()
@@ -83,9 +81,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shared.common.hub.stop();
-        self.shared.stopping.store(true, Ordering::Release);
-        self.shared.common.bell.ring();
+        let common = &self.shared.common;
+        common.stopping.store(true, Ordering::Release);
+        common.hub.stop();
+        common.bell.ring();
         if let Some(thread) = self.thread.take() {
             // Its panics are caught.
             let _ = thread.join();
@@ -111,7 +110,7 @@ impl Shared {
         });
         let mut last_call = None;
         loop {
-            if self.stopping.load(Ordering::Acquire) {
+            if self.common.stopping.load(Ordering::Acquire) {
                 // The next producer may have the path at once.
                 door = None;
                 let limit = *last_call.get_or_insert_with(|| Instant::now() + STOP_LIMIT);

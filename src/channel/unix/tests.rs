@@ -20,7 +20,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use super::socket::{Listener, Received, Sent, Socket};
 use super::*;
-use crate::channel::wire::{Hello, MAX_PACKET, Message};
+use crate::channel::wire::{self, Hello, MAX_PACKET, Message};
 use crate::channel::{Access, Counts, Facts, Full, Hub, Item, NoRoom, Parcel, Receive};
 use crate::frame::{Frame, HostPool, Snapshot, View};
 use crate::gate::{Gate, Wait};
@@ -334,6 +334,11 @@ impl Raw {
         }
     }
 
+    /// The first frames of all.
+    fn frames(&mut self, frames: u64) {
+        (0..frames).for_each(|seq| assert_eq!(self.frame(), seq));
+    }
+
     /// Hears to the end. Gives the refusal, if there was one.
     fn end(&mut self) -> Option<wire::Refuse> {
         let mut refused = None;
@@ -349,5 +354,3 @@ impl Raw {
 fn path(dir: &tempfile::TempDir) -> PathBuf {
     dir.path().join("channel")
 }
-
-use crate::channel::wire;

@@ -97,8 +97,8 @@ fn messages() -> Vec<Message> {
         frame(),
         Message::Taken(3),
         Message::Release(vec![1, 3]),
-        Message::End,
-        Message::Stop,
+        Message::End(7),
+        Message::Stop(7),
     ]
 }
 
@@ -133,8 +133,8 @@ fn messages_have_the_types_and_sizes_of_the_document() {
         (4, 192 + 8 + 48 + 8 + 16 + 8 + 16 + 8),
         (5, 24),
         (6, 24 + 2 * 8),
-        (7, 16),
-        (8, 16),
+        (7, 24),
+        (8, 24),
     ];
     assert_eq!(messages().iter().map(of).collect::<Vec<_>>(), want);
     for message in messages() {
@@ -481,7 +481,8 @@ fn any_message() -> impl Strategy<Value = Message> {
         4 => any_frame(),
         1 => any::<u64>().prop_map(Message::Taken),
         1 => prop::collection::vec(any::<u64>(), 1..=MAX_RELEASED).prop_map(Message::Release),
-        1 => prop_oneof![Just(Message::End), Just(Message::Stop)],
+        1 => any::<u64>().prop_map(Message::End),
+        1 => any::<u64>().prop_map(Message::Stop),
     ]
 }
 

@@ -64,7 +64,7 @@ impl Rig {
     }
 
     /// The reader says what is wrong, on both sides.
-    fn is_refused(mut self, mut raw: Raw, frames: u64) {
+    fn expect_refusal(mut self, mut raw: Raw, frames: u64) {
         for want in 0..frames {
             assert_eq!(self.reader.frame().facts.meta.frame_number, Some(want));
         }
@@ -138,8 +138,10 @@ fn a_producer_by_hand() {
             message => panic!("{message:?}"),
         }
     }
-    raw.say(&Message::End);
+    // And so are those that the end says were to come.
+    raw.say(&Message::End(13));
     assert!(matches!(rig.reader.next(), Item::End));
+    assert_eq!(rig.reader.counts(), (13, 5, 8, 0));
     // What is kept is released after the end too, and the connection closed with the last.
     let mut released = Vec::new();
     for parcel in kept {
@@ -200,7 +202,7 @@ fn producers_that_refuse_or_stop() {
     for _ in 0..3 {
         let raw = rig.start();
         rig.say(&raw, head(0));
-        raw.say(&Message::Stop);
+        raw.say(&Message::Stop(1));
         drop(raw);
         rig.reader.frame();
         assert!(matches!(rig.reader.next(), Item::Stopped));
@@ -213,8 +215,8 @@ fn producers_that_say_nonsense() {
     // As the first message.
     for message in [
         Message::Caps(caps(1)),
-        Message::End,
-        Message::Stop,
+        Message::End(0),
+        Message::Stop(0),
         Message::Taken(1),
         Message::Release(vec![1]),
         Message::Hello(Hello::Reader {
@@ -225,28 +227,31 @@ fn producers_that_say_nonsense() {
         let rig = Rig::new();
         let raw = rig.accept();
         raw.say(&message);
-        rig.is_refused(raw, 0);
+        rig.expect_refusal(raw, 0);
     }
     let rig = Rig::new();
     let raw = rig.accept();
     raw.say(&hello);
     rig.say(&raw, head(0));
-    rig.is_refused(raw, 0);
+    rig.expect_refusal(raw, 0);
     // After a good frame.
     for message in [
         hello,
         Message::Taken(1),
         Message::Release(vec![0]),
         Message::Caps(caps(1)),
+        // There was one frame.
+        Message::End(0),
+        Message::Stop(0),
     ] {
         let rig = Rig::new();
         let raw = rig.start();
         rig.say(&raw, head(0));
         raw.say(&message);
-        rig.is_refused(raw, 1);
+        rig.expect_refusal(raw, 1);
     }
     let mut end = Vec::new();
-    Message::End.encode(&mut end);
+    Message::End(0).encode(&mut end);
     for packet in [vec![0; 16], vec![1], vec![0; MAX_PACKET + 1], {
         let mut packet = end.clone();
         packet[4] = 2;
@@ -256,13 +261,13 @@ fn producers_that_say_nonsense() {
         let raw = rig.start();
         rig.say(&raw, head(0));
         raw.say_bytes(&packet, None);
-        rig.is_refused(raw, 1);
+        rig.expect_refusal(raw, 1);
     }
     // With a descriptor that it should not have.
     let rig = Rig::new();
     let raw = rig.start();
     raw.say_bytes(&end, Some(rig.fd().as_fd()));
-    rig.is_refused(raw, 0);
+    rig.expect_refusal(raw, 0);
 }
 
 #[test]
@@ -349,7 +354,7 @@ fn frames_that_lie() {
         let raw = rig.start();
         rig.say(&raw, head(0));
         rig.say(&raw, bad);
-        rig.is_refused(raw, 1);
+        rig.expect_refusal(raw, 1);
     }
 
     // What is not sealed memory.
@@ -364,34 +369,33 @@ fn frames_that_lie() {
         let rig = Rig::new();
         let raw = rig.start();
         say_frame(&raw, head(0), Some(fd));
-        rig.is_refused(raw, 0);
+        rig.expect_refusal(raw, 0);
     }
     // No descriptor where there should be one, and the other way round.
     let rig = Rig::new();
     let raw = rig.start();
     say_frame(&raw, head(0), None);
-    rig.is_refused(raw, 0);
+    rig.expect_refusal(raw, 0);
     let rig = Rig::new();
     let raw = rig.start();
     rig.say(&raw, head(0));
     say_frame(&raw, head(1), Some(rig.fd()));
-    rig.is_refused(raw, 1);
+    rig.expect_refusal(raw, 1);
 }
 
 #[test]
 fn frames_without_end() {
     // More than are taken.
-    let rig = Rig::new();
-    let raw = rig.start();
+    let mut rig = Rig::new();
+    let mut raw = rig.start();
     for seq in 0..5 {
         rig.say(&raw, head(seq));
     }
-    let mut rig = rig;
+    assert_eq!(raw.end().unwrap().reason, Reason::MESSAGE);
     for want in 0..4 {
         assert_eq!(rig.reader.frame().facts.meta.frame_number, Some(want));
     }
-    rig.reader.broken();
-    drop(raw);
+    assert!(rig.reader.broken().contains("taken"));
 
     // More than are released.
     let mut rig = Rig::new();
@@ -418,7 +422,7 @@ fn frames_without_end() {
     let counts = rig.reader.client.counter().counts();
     assert_eq!((counts.received, counts.in_flight), (1, 0));
     drop(last);
-    raw.say(&Message::End);
+    raw.say(&Message::End(u64::MAX));
     assert!(matches!(rig.reader.next(), Item::End));
 }
 

@@ -93,7 +93,7 @@ fn readers_that_die_in_any_phase() {
     assert_eq!(rig.producer.counts().2 - before, 10 + 3);
     let mut raw = rig.join();
     rig.go_on(3);
-    (0..3).for_each(|seq| assert_eq!(raw.frame(), seq));
+    raw.frames(3);
     raw.say(&taken(2));
     raw.say(&Message::Release(vec![1]));
     drop(raw);
@@ -119,7 +119,7 @@ fn a_reader_that_says_nothing_more_keeps_what_it_has() {
     let mut rig = Rig::new();
     let mut raw = rig.join();
     rig.go_on(3);
-    (0..3).for_each(|_| drop(raw.frame()));
+    raw.frames(3);
     raw.say(&taken(3));
     raw.socket.finish();
     rig.is_well();
@@ -130,7 +130,7 @@ fn a_reader_that_says_nothing_more_keeps_what_it_has() {
     let many: Vec<_> = (0..held / size)
         .map(|n| rig.producer.origin.parcel(&rig.producer.info, n as u64))
         .collect();
-    assert_eq!(rig.producer.origin.bytes(), held + 3 * size);
+    assert!(rig.producer.origin.bytes() >= held + 3 * size);
     drop(many);
     drop(raw);
     rig.is_well();
@@ -154,8 +154,8 @@ fn readers_that_say_nonsense() {
         taken(1),
         Message::Release(vec![0]),
         Message::Caps(caps.clone()),
-        Message::End,
-        Message::Stop,
+        Message::End(0),
+        Message::Stop(0),
         producer.clone(),
     ] {
         let mut raw = rig.connect();
@@ -176,8 +176,8 @@ fn readers_that_say_nonsense() {
         vec![hello.clone()],
         vec![producer],
         vec![Message::Caps(caps)],
-        vec![Message::End],
-        vec![Message::Stop],
+        vec![Message::End(0)],
+        vec![Message::Stop(0)],
         vec![taken(0)],
         vec![taken(2)],
         vec![taken(4)],
@@ -191,16 +191,18 @@ fn readers_that_say_nonsense() {
     ] {
         let mut raw = rig.join();
         rig.go_on(3);
-        (0..3).for_each(|_| drop(raw.frame()));
+        raw.frames(3);
         raw.say(&taken(2));
-        messages.iter().for_each(|message| drop(raw.say(message)));
+        for message in &messages {
+            raw.say(message);
+        }
         let refused = raw.end().unwrap();
         assert_eq!(refused.reason, Reason::MESSAGE, "{messages:?}");
         rig.is_well();
     }
 
     // A refusal is no error.
-    let mut raw = rig.join();
+    let raw = rig.join();
     rig.go_on(2);
     raw.say(&refuse(Reason::PICTURES, "not these"));
     rig.producer.wait_for_readers(1);
@@ -275,7 +277,7 @@ fn readers_that_never_read_fill_nothing_but_their_socket() {
     rig.go_on(500);
     // Four of each are with them, four wait.
     assert!(rig.producer.origin.bytes() <= 40 * rig.producer.info.size());
-    assert_eq!(rig.producer.hub.in_flight(), 80);
+    rig.producer.wait(|| rig.producer.hub.in_flight() == 80);
     drop(raws);
     rig.is_well();
     assert_eq!(rig.producer.counts().2, 10 * 500);
@@ -315,7 +317,7 @@ fn floods_of_readers() {
             }
         });
         for raw in &mut raws {
-            (0..3).for_each(|_| drop(raw.frame()));
+            raw.frames(3);
             raw.say(&taken(3));
             raw.say(&Message::Release(vec![0, 1, 2]));
         }

@@ -37,7 +37,7 @@ fn every_byte_of_every_message_may_be_any() {
 
 #[test]
 fn headers_are_checked() {
-    let end = packet(&Message::End);
+    let end = packet(&Message::End(0));
     assert_eq!(error(&[]), WireError::Size(0));
     assert_eq!(error(&end[..15]), WireError::Size(15));
     let large = vec![0; MAX_PACKET + 1];
@@ -48,8 +48,8 @@ fn headers_are_checked() {
     assert_eq!(error(&with(&end, 4, &[0])), WireError::Version(0));
     assert_eq!(error(&with(&end, 6, &[0])), WireError::Type(0));
     assert_eq!(error(&with(&end, 6, &[9])), WireError::Type(9));
-    for said in [1, 8, u32::MAX] {
-        let length = WireError::Length { said, has: 0 };
+    for said in [0, 1, 9, u32::MAX] {
+        let length = WireError::Length { said, has: 8 };
         assert_eq!(error(&with(&end, 8, &said.to_le_bytes())), length);
     }
     let flags = error(&with(&end, 12, &[4]));
@@ -61,8 +61,8 @@ fn headers_are_checked() {
             ..
         }
     ));
-    let rest = with(&[&end[..], &[0; 8]].concat(), 8, &[8]);
-    assert_eq!(error(&rest), WireError::Rest { at: 16, bytes: 8 });
+    let rest = with(&[&end[..], &[0; 8]].concat(), 8, &[16]);
+    assert_eq!(error(&rest), WireError::Rest { at: 24, bytes: 8 });
 }
 
 #[test]
