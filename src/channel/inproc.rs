@@ -176,9 +176,8 @@ impl Receive for Reader {
     }
 
     fn has_producer(&self) -> bool {
-        channels()
-            .get(&self.name)
-            .is_some_and(|line| line.producer.is_some())
+        // One that stops is there until that was read.
+        !self.mailbox.state().outboxes.is_empty()
     }
 
     fn counter(&self) -> Arc<dyn Count> {

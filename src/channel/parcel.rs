@@ -5,7 +5,7 @@
 //! One frame on its way through a channel.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use gst_video::VideoInfo;
 
@@ -36,13 +36,14 @@ pub trait Receipt: Send + Sync {
 
 /// Pixels, facts, and who is to be told.
 pub struct Parcel {
-    pub picture: Snapshot,
+    picture: Mutex<Snapshot>,
+    info: VideoInfo,
     pub facts: Facts,
     /// Differs from run to run of the producer.
     pub session: u64,
     receipt: Option<Box<dyn Receipt>>,
     /// Where other processes can read it; found once for all readers.
-    pub(super) exported: OnceLock<Option<Exported>>,
+    exported: OnceLock<Option<Exported>>,
 }
 
 impl Parcel {
@@ -53,7 +54,8 @@ impl Parcel {
         receipt: Option<Box<dyn Receipt>>,
     ) -> Self {
         Self {
-            picture,
+            info: picture.info().clone(),
+            picture: Mutex::new(picture),
             facts,
             session,
             receipt,
@@ -64,7 +66,8 @@ impl Parcel {
     /// The same frame, without what its producer is told.
     pub fn share(&self) -> Self {
         Self {
-            picture: self.picture.clone(),
+            picture: Mutex::new(self.picture()),
+            info: self.info.clone(),
             facts: self.facts.clone(),
             session: self.session,
             receipt: None,
@@ -73,12 +76,35 @@ impl Parcel {
     }
 
     pub fn into_parts(self) -> (Snapshot, Facts) {
-        (self.picture, self.facts)
+        let picture = self.picture.into_inner();
+        (picture.unwrap_or_else(PoisonError::into_inner), self.facts)
+    }
+
+    pub fn picture(&self) -> Snapshot {
+        let picture = self.picture.lock();
+        picture.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where other processes can read the picture. What is copied for them takes the place of the
+    /// original, whose buffer goes back to its pool.
+    pub(super) fn export(
+        &self,
+        export: impl FnOnce(&Snapshot) -> Option<Exported>,
+    ) -> Option<&Exported> {
+        let exported = self.exported.get_or_init(|| {
+            let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+            let exported = export(&picture)?;
+            if let Snapshot::Host(frame) = &mut *picture {
+                frame.buffer = exported.buffer().clone();
+            }
+            Some(exported)
+        });
+        exported.as_ref()
     }
 
     /// Format, size, rate and colours.
     pub fn info(&self) -> &VideoInfo {
-        self.picture.info()
+        &self.info
     }
 
     /// Instead of sending it.

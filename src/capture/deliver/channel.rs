@@ -143,7 +143,7 @@ impl Channels {
             open: Mutex::default(),
         };
         if let Some(name) = channels.rules.template.literal() {
-            channels.named(name.to_owned())?;
+            channels.named(name)?;
         }
         Ok(channels)
     }
@@ -152,13 +152,13 @@ impl Channels {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn named(&self, name: String) -> Result<Arc<Channel>, DeliverError> {
+    fn named(&self, name: &str) -> Result<Arc<Channel>, DeliverError> {
         let mut open = self.all();
-        if let Some(channel) = open.get(&name) {
+        if let Some(channel) = open.get(name) {
             return Ok(channel.clone());
         }
         let failed = |reason: String| DeliverError::Channel {
-            name: name.clone(),
+            name: name.to_owned(),
             reason,
         };
         if open.len() >= MAX_CHANNELS {
@@ -166,7 +166,7 @@ impl Channels {
                 "{MAX_CHANNELS} are open already, and no more are opened"
             )));
         }
-        let address = Address::parse(&name).map_err(failed)?;
+        let address = Address::parse(name).map_err(failed)?;
         let options = channel::Options {
             size: self.rules.size,
             access: self.rules.access,
@@ -175,13 +175,13 @@ impl Channels {
         let writer = Writer::open(&address, options, Arc::new(move || gate.wake()))
             .map_err(|error| failed(error.to_string()))?;
         let channel = Arc::new(Channel {
-            name: name.clone(),
+            name: name.to_owned(),
             writer,
             streams: Mutex::default(),
             said_waiting: AtomicBool::new(false),
         });
-        self.stats.add_channel(&name, channel.writer.hub().clone());
-        open.insert(name, channel.clone());
+        self.stats.add_channel(name, channel.writer.hub().clone());
+        open.insert(name.to_owned(), channel.clone());
         Ok(channel)
     }
 
@@ -193,8 +193,13 @@ impl Channels {
         ticket: Option<&Arc<Ticket>>,
     ) -> Result<(Arc<Channel>, Arc<Parcel>), DeliverError> {
         let facts = &capture.facts;
-        let name = self.rules.template.render(&facts.frame_name());
-        let channel = self.named(name.to_string_lossy().into_owned())?;
+        let channel = match self.rules.template.literal() {
+            Some(name) => self.named(name)?,
+            None => {
+                let name = self.rules.template.render(&facts.frame_name());
+                self.named(&name.to_string_lossy())?
+            }
+        };
         channel.note(facts.stream, facts.meta.pad_index);
         let Some(picture) = capture.frame.clone() else {
             let reason = format!(

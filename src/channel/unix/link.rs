@@ -612,7 +612,7 @@ impl State {
         seq: u64,
         parcel: &Parcel,
     ) -> Result<(), Trouble> {
-        if let Snapshot::Card(_) = &parcel.picture {
+        if let Snapshot::Card(_) = parcel.picture() {
             return Err(Trouble {
                 reason: Reason::MEMORY,
                 text: "frames are in the memory of a card, which is not shared yet".into(),
@@ -620,12 +620,12 @@ impl State {
         }
         let facts = &parcel.facts;
         self.discont |= facts.discont;
-        let exported = parcel.exported.get_or_init(|| {
-            let exported = Exported::of(&parcel.picture, copies);
+        let exported = parcel.export(|picture| {
+            let exported = Exported::of(picture, copies);
             let failed = |error| gst::warning!(CAT, "frame {seq} cannot be sent: {error}");
             exported.map_err(failed).ok()
         });
-        let shared = exported.as_ref().and_then(|exported| {
+        let shared = exported.and_then(|exported| {
             let place = place(exported.buffer())?;
             Some((exported, place))
         });
