@@ -74,7 +74,7 @@ impl DsFrameCapture {
         *lock(&self.stats) = stats.clone();
         *lock(&self.unlocks) = 0;
         self.gate.set_flushing(false);
-        let outlet = Outlet::new(self.obj().upcast_ref());
+        let outlet = Arc::new(Outlet::new(self.obj().upcast_ref()));
         let run = Run::start(config, self.gate.clone(), stats, outlet)?;
         *lock(&self.run) = Some(Arc::new(run));
         Ok(())

@@ -109,14 +109,14 @@ impl Run {
         config: Config,
         gate: Arc<Gate>,
         stats: Arc<Stats>,
-        outlet: Outlet,
+        outlet: Arc<Outlet>,
     ) -> Result<Self, Fault> {
         let (delivery, first) =
-            Delivery::open(&config, stats.clone(), outlet).map_err(|error| open_error(&error))?;
+            Delivery::open(&config, stats.clone(), outlet.clone()).map_err(|error| open_error(&error))?;
         let channels = match config.channel.clone() {
             None => None,
             Some(rules) => {
-                let channels = Channels::open(rules, gate.clone(), stats.clone());
+                let channels = Channels::open(rules, gate.clone(), stats.clone(), outlet);
                 Some(channels.map_err(|error| Fault::from(&error))?)
             }
         };
