@@ -10,6 +10,8 @@
 mod annotate;
 mod capture;
 mod card;
+mod channel;
+mod channel_raw;
 mod common;
 mod convert;
 mod cuda_buffer;
