@@ -111,8 +111,8 @@ impl Run {
         stats: Arc<Stats>,
         outlet: Arc<Outlet>,
     ) -> Result<Self, Fault> {
-        let (delivery, first) =
-            Delivery::open(&config, stats.clone(), outlet.clone()).map_err(|error| open_error(&error))?;
+        let (delivery, first) = Delivery::open(&config, stats.clone(), outlet.clone())
+            .map_err(|error| open_error(&error))?;
         let channels = match config.channel.clone() {
             None => None,
             Some(rules) => {

@@ -92,7 +92,9 @@ impl Producer {
     fn channel(&self, name: &str) -> u64 {
         let stats = self.sink.property::<gst::Structure>("stats");
         let channels = stats.get::<gst::List>("channels").unwrap();
-        let channel = channels.first().map(|it| it.get::<gst::Structure>().unwrap());
+        let channel = channels
+            .first()
+            .map(|it| it.get::<gst::Structure>().unwrap());
         channel.map_or(0, |channel| channel.get::<u64>(name).unwrap())
     }
 
@@ -180,7 +182,12 @@ fn check(format: &str, readers: &[&str]) -> Vec<String> {
     for line in lines() {
         let (got, warnings) = send(&line, SOURCE, &caps, readers);
         for (reader, got) in readers.iter().zip(&got) {
-            compare(got, &expected, 0, &format!("{format} {} {reader}", line.channel));
+            compare(
+                got,
+                &expected,
+                0,
+                &format!("{format} {} {reader}", line.channel),
+            );
             for (number, frame) in (0..).zip(got) {
                 let format: VideoFormat = format.parse().unwrap();
                 assert_eq!(code_in(frame, format, 130, 74), (0, number));
@@ -284,10 +291,20 @@ fn frames_that_cannot_be_fetched_are_dropped_and_counted() {
     assert!(messages.eos(), "{:?}", messages.errors());
     assert_eq!(host.end().len(), 0);
     let messages = producer.end();
-    let warnings: Vec<_> = messages.warnings().into_iter().map(|(_, text)| text).collect();
+    let warnings: Vec<_> = messages
+        .warnings()
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
-    assert!(warnings.iter().any(|text| text.contains("dropped")), "{warnings:?}");
-    assert_eq!((producer.channel("received"), producer.channel("dropped")), (8, 8));
+    assert!(
+        warnings.iter().any(|text| text.contains("dropped")),
+        "{warnings:?}"
+    );
+    assert_eq!(
+        (producer.channel("received"), producer.channel("dropped")),
+        (8, 8)
+    );
     on_card.set_state(gst::State::Null).unwrap();
     card::fail(c"cuMemcpy2DAsync", 0, CUresult::CUDA_SUCCESS);
 }
@@ -327,7 +344,9 @@ fn formats_and_sizes_may_change() {
 fn channel_readers(element: &gst::Element) -> u64 {
     let stats = element.property::<gst::Structure>("stats");
     let channels = stats.get::<gst::List>("channels").unwrap();
-    let channel = channels.first().map(|it| it.get::<gst::Structure>().unwrap());
+    let channel = channels
+        .first()
+        .map(|it| it.get::<gst::Structure>().unwrap());
     channel.map_or(0, |channel| channel.get::<u64>("readers").unwrap())
 }
 
@@ -426,7 +445,10 @@ fn memory_stays_what_it_is_over_thousands_of_frames() {
         producer.open(1);
         assert!(wait_for_end(&reader.bus().unwrap()).eos());
         producer.end();
-        assert_eq!(count(&reader.by_name("source").unwrap(), "received"), FRAMES);
+        assert_eq!(
+            count(&reader.by_name("source").unwrap(), "received"),
+            FRAMES
+        );
         reader.set_state(gst::State::Null).unwrap();
         let (early, late) = (early.load(Ordering::Relaxed), late.load(Ordering::Relaxed));
         // Two frames more at once than ever before, perhaps, on both sides.
@@ -469,7 +491,9 @@ fn a_reader_that_is_killed_leaves_nothing() {
             _ => until("it is there", || producer.readers() == 1),
         }
         // All that a reader may keep.
-        until("it has all", || producer.channel("received") >= 64 * (turn + 1));
+        until("it has all", || {
+            producer.channel("received") >= 64 * (turn + 1)
+        });
         other.kill().unwrap();
         other.wait().unwrap();
         until("it is gone", || producer.readers() == 0);
@@ -493,7 +517,11 @@ fn a_reader_that_is_killed_leaves_nothing() {
     drop(raw);
     until("it is gone", || producer.readers() == 0);
     // The driver may keep some of its own.
-    assert!(descriptors() <= before + 70, "{} descriptors", descriptors());
+    assert!(
+        descriptors() <= before + 70,
+        "{} descriptors",
+        descriptors()
+    );
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod annotate;
 mod capture;
 mod card;
 mod channel;
+mod channel_python;
 mod channel_raw;
 mod common;
 mod convert;

@@ -708,7 +708,9 @@ impl State {
         if !self.takes.host {
             return Err(Failed::Reader(Trouble {
                 reason: Reason::MEMORY,
-                text: format!("no frames of GPU {ordinal} for a reader without host memory: {detour}"),
+                text: format!(
+                    "no frames of GPU {ordinal} for a reader without host memory: {detour}"
+                ),
             }));
         }
         if !std::mem::replace(&mut self.said_detour, true) {
@@ -801,6 +803,8 @@ enum Failed {
 
 /// A frame in host memory, found or made once for all readers.
 fn in_host<'a>(parcel: &'a Parcel, copies: &Copies) -> Result<&'a Exported, &'a ExportError> {
-    let exported = parcel.exported.get_or_init(|| Exported::in_host(&parcel.picture, copies));
+    let exported = parcel
+        .exported
+        .get_or_init(|| Exported::in_host(&parcel.picture, copies));
     exported.as_ref()
 }
