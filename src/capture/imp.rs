@@ -78,7 +78,7 @@ impl DsFrameCapture {
         *lock(&self.unlocks) = 0;
         *lock(&self.fed_live) = None;
         self.gate.set_flushing(false);
-        let outlet = Outlet::new(self.obj().upcast_ref());
+        let outlet = Arc::new(Outlet::new(self.obj().upcast_ref()));
         let run = Run::start(config, self.gate.clone(), stats, outlet)?;
         *lock(&self.run) = Some(run);
         Ok(())

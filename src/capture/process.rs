@@ -180,7 +180,7 @@ pub struct Delivery {
     run: String,
     unique_id: u32,
     on_error: OnError,
-    pub outlet: Outlet,
+    pub outlet: Arc<Outlet>,
     stats: Arc<Stats>,
     channels: OnceLock<Arc<Channels>>,
     /// No further capture will come, and then EOS is to be posted.
@@ -197,7 +197,7 @@ impl Delivery {
     pub fn open(
         config: &Config,
         stats: Arc<Stats>,
-        outlet: Outlet,
+        outlet: Arc<Outlet>,
     ) -> Result<(Self, u64), OpenError> {
         let mut first = 0;
         let pictures = match &config.pictures {

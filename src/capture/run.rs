@@ -109,10 +109,10 @@ impl Run {
         config: Config,
         gate: Arc<Gate>,
         stats: Arc<Stats>,
-        outlet: Outlet,
+        outlet: Arc<Outlet>,
     ) -> Result<Arc<Self>, Fault> {
-        let (delivery, first) =
-            Delivery::open(&config, stats.clone(), outlet).map_err(|error| open_error(&error))?;
+        let (delivery, first) = Delivery::open(&config, stats.clone(), outlet.clone())
+            .map_err(|error| open_error(&error))?;
         // What is known of the run before there is one.
         let own = Arc::<OnceLock<Weak<Self>>>::default();
         let channels = match config.channel.clone() {
@@ -125,7 +125,7 @@ impl Run {
                         run.worker.process().post_eos_if_done(run.worker.left());
                     }
                 };
-                let channels = Channels::open(rules, Arc::new(emptied), stats.clone());
+                let channels = Channels::open(rules, Arc::new(emptied), stats.clone(), outlet);
                 let channels = Arc::new(channels.map_err(|error| Fault::from(&error))?);
                 delivery.know_channels(channels.clone());
                 Some(channels)

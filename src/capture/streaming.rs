@@ -104,6 +104,7 @@ impl Pictures<'_> {
 
 impl Streaming {
     pub fn new(config: &Config, stats: Arc<Stats>, first_number: u64, with_pixels: bool) -> Self {
+        let for_others = config.channel.as_ref().is_some_and(|it| it.is_shared);
         Self {
             stats,
             selector: Selector::new(config.rules.clone()),
@@ -112,7 +113,7 @@ impl Streaming {
             slots: Vec::new(),
             input: None,
             segment: gst::FormattedSegment::new(),
-            snapshots: Snapshots::default(),
+            snapshots: Snapshots::new(for_others),
             with_pixels,
             next_number: first_number,
             gpu_id: config.gpu_id,

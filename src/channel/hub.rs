@@ -4,10 +4,10 @@
 
 //! The sending side of a channel: all its readers.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::outbox::{Last, Outbox, Wake};
-use super::{Counts, Parcel};
+use super::{Counts, Notice, Parcel, Tell};
 
 /// What a frame does to a reader that has no room for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub struct Hub {
     session: u64,
     /// For the writer: there may be room, a reader, or nothing left.
     emptied: Wake,
+    tell: OnceLock<Tell>,
 }
 
 impl std::fmt::Debug for Hub {
@@ -64,6 +65,19 @@ impl Hub {
             bound,
             session: uuid::Uuid::new_v4().as_u64_pair().0,
             emptied,
+            tell: OnceLock::new(),
+        }
+    }
+
+    /// Who is to hear what happens to frames. Called without any lock.
+    pub fn set_tell(&self, tell: Tell) {
+        // The first stays.
+        let _ = self.tell.set(tell);
+    }
+
+    pub(super) fn tell(&self, notice: Notice) {
+        if let Some(tell) = self.tell.get() {
+            tell(notice);
         }
     }
 

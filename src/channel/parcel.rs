@@ -5,11 +5,11 @@
 //! One frame on its way through a channel.
 
 use std::fmt;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use gst_video::VideoInfo;
 
-use super::unix::Exported;
+use super::unix::{ExportError, Exported};
 use crate::frame::Snapshot;
 use crate::meta::FrameMeta;
 
@@ -36,14 +36,13 @@ pub trait Receipt: Send + Sync {
 
 /// Pixels, facts, and who is to be told.
 pub struct Parcel {
-    picture: Mutex<Snapshot>,
-    info: VideoInfo,
+    pub picture: Snapshot,
     pub facts: Facts,
     /// Differs from run to run of the producer.
     pub session: u64,
     receipt: Option<Box<dyn Receipt>>,
-    /// Where other processes can read it; found once for all readers.
-    exported: OnceLock<Option<Exported>>,
+    /// Where other processes can read it in host memory; found once for all readers.
+    pub(super) exported: Arc<OnceLock<Result<Exported, ExportError>>>,
 }
 
 impl Parcel {
@@ -54,57 +53,32 @@ impl Parcel {
         receipt: Option<Box<dyn Receipt>>,
     ) -> Self {
         Self {
-            info: picture.info().clone(),
-            picture: Mutex::new(picture),
+            picture,
             facts,
             session,
             receipt,
-            exported: OnceLock::new(),
+            exported: Arc::default(),
         }
     }
 
     /// The same frame, without what its producer is told.
     pub fn share(&self) -> Self {
         Self {
-            picture: Mutex::new(self.picture()),
-            info: self.info.clone(),
+            picture: self.picture.clone(),
             facts: self.facts.clone(),
             session: self.session,
             receipt: None,
-            exported: OnceLock::new(),
+            exported: self.exported.clone(),
         }
     }
 
     pub fn into_parts(self) -> (Snapshot, Facts) {
-        let picture = self.picture.into_inner();
-        (picture.unwrap_or_else(PoisonError::into_inner), self.facts)
-    }
-
-    pub fn picture(&self) -> Snapshot {
-        let picture = self.picture.lock();
-        picture.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Where other processes can read the picture. What is copied for them takes the place of the
-    /// original, whose buffer goes back to its pool.
-    pub(super) fn export(
-        &self,
-        export: impl FnOnce(&Snapshot) -> Option<Exported>,
-    ) -> Option<&Exported> {
-        let exported = self.exported.get_or_init(|| {
-            let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
-            let exported = export(&picture)?;
-            if let Snapshot::Host(frame) = &mut *picture {
-                frame.buffer = exported.buffer().clone();
-            }
-            Some(exported)
-        });
-        exported.as_ref()
+        (self.picture, self.facts)
     }
 
     /// Format, size, rate and colours.
     pub fn info(&self) -> &VideoInfo {
-        &self.info
+        self.picture.info()
     }
 
     /// Instead of sending it.

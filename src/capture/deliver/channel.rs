@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 use crate::capture::name::Template;
 use crate::capture::process::Capture;
 use crate::capture::stats::{Fate, Stats, Ticket};
-use crate::channel::{self, Access, Address, Hub, Parcel, Receipt, Wake, Writer};
+use crate::channel::{self, Access, Address, Hub, Notice, Parcel, Receipt, Tell, Wake, Writer};
+use crate::fault::Fault;
 
 use super::DeliverError;
+use super::message::Outlet;
 
 /// Names come from metadata; each channel costs memory, and a socket perhaps.
 const MAX_CHANNELS: usize = 1024;
@@ -127,11 +129,33 @@ impl Drop for Slip {
     }
 }
 
+/// Says on the bus what happens to frames: each kind once in a run, whatever the channel.
+struct Notices {
+    outlet: Arc<Outlet>,
+    said_detour: AtomicBool,
+    said_failed: AtomicBool,
+}
+
+impl Notices {
+    fn tell(&self, name: &str, notice: Notice) {
+        let (said, text) = match notice {
+            Notice::Detour(text) => (&self.said_detour, text),
+            Notice::Failed(text) => (&self.said_failed, text),
+        };
+        if !said.swap(true, Ordering::AcqRel) {
+            let text = format!("channel {name}: {text}");
+            self.outlet
+                .warn(&Fault::resource(gst::ResourceError::Failed, text));
+        }
+    }
+}
+
 /// The channels that an element sends into, for one run of it.
 pub struct Channels {
     rules: ChannelRules,
     emptied: Wake,
     stats: Arc<Stats>,
+    notices: Arc<Notices>,
     open: Mutex<BTreeMap<String, Arc<Channel>>>,
     /// Those that could not be opened: when, and why.
     refused: Mutex<BTreeMap<String, (Instant, String)>>,
@@ -144,11 +168,17 @@ impl Channels {
         rules: ChannelRules,
         emptied: Wake,
         stats: Arc<Stats>,
+        outlet: Arc<Outlet>,
     ) -> Result<Self, DeliverError> {
         let channels = Self {
             rules,
             emptied,
             stats,
+            notices: Arc::new(Notices {
+                outlet,
+                said_detour: AtomicBool::new(false),
+                said_failed: AtomicBool::new(false),
+            }),
             open: Mutex::default(),
             refused: Mutex::default(),
         };
@@ -189,9 +219,12 @@ impl Channels {
         // Without the lock: threads are joined, and readers woken.
         drop(unused);
         let address = Address::parse(name).map_err(failed)?;
+        let (notices, of) = (self.notices.clone(), name.to_owned());
+        let tell: Tell = Arc::new(move |notice| notices.tell(&of, notice));
         let options = channel::Options {
             size: self.rules.size,
             access: self.rules.access,
+            tell,
         };
         let writer = Writer::open(&address, options, self.emptied.clone())
             .map_err(|error| failed(error.to_string()))?;

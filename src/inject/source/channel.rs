@@ -14,7 +14,7 @@ use super::{
     Facts, Fetched, Next, Opened, Picture, Provenance, Rate, Source, SourceError, Surroundings,
     Target,
 };
-use crate::channel::{self, Access, Address, Count, Item, Parcel, Receive};
+use crate::channel::{self, Access, Address, Count, Item, Parcel, ReadOptions, Receive};
 use crate::frame::Snapshot;
 use crate::gate::Wait;
 
@@ -131,7 +131,9 @@ impl Pending {
     /// Frames that are sent from now on will be read.
     pub fn open(options: Options, surroundings: Surroundings) -> Result<Self, SourceError> {
         let gate = surroundings.gate.clone();
-        let receiver = channel::read(&options.address, options.access, gate);
+        let access = options.access;
+        let card = surroundings.card;
+        let receiver = channel::read(&options.address, ReadOptions { access, card }, gate);
         let receiver = receiver.map_err(|error| SourceError::Open {
             what: format!("channel {}", options.address),
             reason: error.to_string(),

@@ -238,6 +238,8 @@ pub struct Surroundings {
     pub prefetch: usize,
     /// Start again at the end.
     pub looping: bool,
+    /// The GPU that frames are to be on in the end, if that is known already.
+    pub card: Option<u32>,
 }
 
 pub type Opened = Result<Box<dyn Source>, SourceError>;
