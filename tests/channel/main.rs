@@ -11,7 +11,10 @@ mod common;
 mod ends;
 mod facts;
 mod flow;
+mod kills;
 mod kit;
+mod peers;
+mod processes;
 
 /// Runs a test over each kind of channel.
 macro_rules! over_all_channels {
