@@ -12,8 +12,13 @@ mod ends;
 mod facts;
 mod flow;
 mod kills;
+
+mod hostile;
 mod kit;
+mod namespaces;
 mod peers;
+mod places;
+
 mod processes;
 
 /// Runs a test over each kind of channel.

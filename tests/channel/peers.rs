@@ -147,7 +147,7 @@ impl Peer {
     pub fn usage(&self) -> Usage {
         let [fds, threads, shared, resident] = self.numbers("usage");
         Usage {
-            fds: fds - shared,
+            fds,
             threads,
             shared,
             resident,
@@ -190,10 +190,10 @@ impl Drop for Peer {
 /// What a process takes up.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
-    /// Without those of shared memory.
+    /// Descriptors, without those of shared memory.
     pub fds: u64,
     pub threads: u64,
-    /// Pieces of shared memory that it has mapped, of each of which a producer has a descriptor.
+    /// Pieces of shared memory that it has mapped.
     pub shared: u64,
     /// KiB.
     pub resident: u64,
@@ -201,20 +201,23 @@ pub struct Usage {
 
 impl Usage {
     /// Of this process.
-    fn own(is_producer: bool) -> [u64; 4] {
+    pub fn own() -> Self {
         let entries = |path| std::fs::read_dir(path).unwrap().count() as u64;
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-        let maps = maps.lines().filter(|line| line.contains("memfd:dsframe"));
+        let shared = maps.lines().filter(|line| line.contains("memfd:"));
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let resident = resident.unwrap().split_whitespace().next().unwrap();
-        let fds = entries("/proc/self/fd");
-        let shared = match is_producer {
-            true => maps.count() as u64,
-            false => 0,
-        };
-        let resident = resident.parse().unwrap();
-        [fds, entries("/proc/self/task"), shared, resident]
+        // Those of a producer are open.
+        let fds = std::fs::read_dir("/proc/self/fd").unwrap();
+        let names = fds.filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok());
+        let fds = names.filter(|name| !name.to_string_lossy().contains("memfd:"));
+        Self {
+            fds: fds.count() as u64,
+            threads: entries("/proc/self/task"),
+            shared: shared.count() as u64,
+            resident: resident.parse().unwrap(),
+        }
     }
 
     pub fn most(&self, other: &Self) -> Self {
@@ -275,6 +278,11 @@ impl Report {
             .iter()
             .map(|range| range.end - range.start)
             .sum()
+    }
+
+    /// None comes twice or too early.
+    pub fn is_in_order(&self) -> bool {
+        self.frames.is_sorted_by(|a, b| a.end < b.start)
     }
 
     /// These frames and no other, and then this.
@@ -420,7 +428,10 @@ impl Actor {
                 let (sent, received, dropped) = kit::reader_counts(&self.reader().source());
                 return join([sent, received, dropped]);
             }
-            "usage" => return join(Usage::own(self.rig.is_some())),
+            "usage" => {
+                let own = Usage::own();
+                return join([own.fds, own.threads, own.shared, own.resident]);
+            }
             _ => panic!("{what}?"),
         }
         "done".into()
@@ -492,7 +503,7 @@ impl Actor {
         story.end("")
     }
 
-    /// Tells how each producer ended, and goes on with the next.
+    /// Tells how each producer ended, and goes on with the next until there is an end of the stream.
     fn watch(&mut self) {
         let own = Self {
             line: Line::at(&self.line.channel),
@@ -505,7 +516,11 @@ impl Actor {
         };
         std::thread::spawn(move || {
             loop {
-                say(&own.take(u64::MAX));
+                let told = own.take(u64::MAX);
+                say(&told);
+                if told.ends_with("|eos") {
+                    return;
+                }
                 let pipeline = &own.reader().pipeline;
                 pipeline.set_state(gst::State::Null).unwrap();
                 pipeline.set_state(gst::State::Playing).unwrap();
