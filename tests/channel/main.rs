@@ -20,6 +20,7 @@ mod peers;
 mod places;
 
 mod processes;
+mod soak;
 
 /// Runs a test over each kind of channel.
 macro_rules! over_all_channels {

@@ -255,9 +255,10 @@ fn another_user_gets_in_if_it_may() {
 
     let producer = line.producer(&[("overflow", "block"), ("channel-access", "all")]);
     reader.done("read");
+    reader.tell("rest");
     producer.push_all(0..3);
     assert!(producer.finish().eos());
-    reader.report("rest").expect(0..3, "eos");
+    reader.told().expect(0..3, "eos");
     producer.stop();
     check_clean(line.folder());
 }
