@@ -15,11 +15,14 @@ mod kills;
 
 mod hostile;
 mod kit;
+#[path = "../launch/mod.rs"]
+mod launch;
 mod namespaces;
 mod peers;
 mod places;
 
 mod processes;
+mod python;
 mod soak;
 
 /// Runs a test over each kind of channel.
