@@ -220,7 +220,7 @@ fn what_is_on_its_way_survives_its_producer() {
     for reader in &readers {
         let report = reader.report("rest");
         check_text(&report.how, &line);
-        assert_eq!(report.frames, [0..6]);
+        report.expect(0..6, &report.how);
         assert_eq!(reader.stats(), (6, 6, 0));
     }
 }

@@ -238,7 +238,7 @@ impl Usage {
         // What readers may keep, and what was on its way.
         assert!(self.shared <= 64 + 32, "shared memory: {text}");
         assert!(
-            self.resident <= before.resident + 16 * 1024,
+            self.resident <= before.resident + 8 * 1024,
             "memory: {text}"
         );
     }
