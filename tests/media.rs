@@ -50,6 +50,7 @@ fn around() -> (Surroundings, Arc<Said>) {
         report: said.clone(),
         prefetch: 4,
         looping: false,
+        card: None,
     };
     (around, said)
 }

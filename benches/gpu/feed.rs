@@ -40,7 +40,7 @@ pub fn prepare(line: &str) -> Res<Prepared> {
 }
 
 /// A pad that is linked to the sink, which plays.
-fn open(sink: &gst::Element, caps: &gst::Caps) -> Res<gst::Pad> {
+pub fn open(sink: &gst::Element, caps: &gst::Caps) -> Res<gst::Pad> {
     let pad = gst::Pad::builder(gst::PadDirection::Src).build();
     pad.link(&sink.static_pad("sink").ok_or("no pad")?)?;
     pad.set_active(true)?;

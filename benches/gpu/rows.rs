@@ -189,20 +189,26 @@ pub fn all(material: &Material) -> Vec<Row<'_>> {
             },
         ),
         Row::new(
-            "channel across processes, CUDA memory: one way",
+            "NVMM to NVMM through a channel across processes: one way",
             Micros,
             Goal::Micros(200.0),
-            || one_way(50),
+            || across(|| across::one_way(50)),
         ),
         Row {
             once: true,
             ..Row::new(
-                "channel across processes, CUDA memory: one way, 99 of 100",
+                "NVMM to NVMM through a channel across processes: one way, 99 of 100",
                 Micros,
                 Goal::None,
-                || one_way(99),
+                || across(|| across::one_way(99)),
             )
         },
+        Row::new(
+            "NVMM to NVMM through a channel across processes: rate",
+            PerSecond,
+            Goal::None,
+            || across(across::rate),
+        ),
         Row {
             once: true,
             ..Row::new(
@@ -558,10 +564,10 @@ fn not_selected(material: &Material) -> Res<Ready<'_>> {
 }
 
 /// A frame of 1080 rows into shared memory, to another process, and out of it.
-fn one_way<'a>(percent: usize) -> Res<Ready<'a>> {
+fn across<'a>(measure: impl Fn() -> Res<f64> + 'a) -> Res<Ready<'a>> {
     Ok(Ready {
         peer: String::new(),
-        ours: Box::new(move || across::one_way(percent)),
+        ours: Box::new(measure),
         theirs: None,
         note: None,
     })

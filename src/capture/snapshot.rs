@@ -34,8 +34,10 @@ pub enum SnapshotError {
 }
 
 /// Takes snapshots into reused memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Snapshots {
+    /// Other processes are to read those of a card where they are.
+    for_others: bool,
     pool: Option<HostPool>,
     /// One for each GPU that frames came from.
     cards: Vec<Card>,
@@ -48,6 +50,16 @@ struct Card {
 }
 
 impl Snapshots {
+    /// `for_others`: other processes are to read those of a card where they are, if the card can
+    /// share its memory.
+    pub fn new(for_others: bool) -> Self {
+        Self {
+            for_others,
+            pool: None,
+            cards: Vec::new(),
+        }
+    }
+
     /// Of a buffer in system memory. What GStreamer keeps from being written to is kept by
     /// reference; what may be written behind its back (shared memory, a device), or is missed by
     /// its pool, is copied.
@@ -151,9 +163,13 @@ impl Snapshots {
         let index = match found {
             Some(index) => index,
             None => {
+                let kind = match self.for_others && gpu.can_export() {
+                    true => Kind::Exportable,
+                    false => Kind::Device,
+                };
                 self.cards.push(Card {
                     stream: Stream::ordered(gpu)?,
-                    pool: MemoryPool::new(gpu, Kind::Device),
+                    pool: MemoryPool::new(gpu, kind),
                 });
                 self.cards.len() - 1
             }

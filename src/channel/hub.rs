@@ -4,10 +4,10 @@
 
 //! The sending side of a channel: all its readers.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::outbox::{Last, Outbox, Wake};
-use super::{Counts, Parcel};
+use super::{Counts, Notice, Parcel, Tell};
 
 /// What a frame does to a reader that has no room for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub struct Hub {
     session: u64,
     /// For the writer: there may be room, a reader, or nothing left.
     emptied: Wake,
+    tell: OnceLock<Tell>,
 }
 
 impl std::fmt::Debug for Hub {
@@ -64,6 +65,19 @@ impl Hub {
             bound,
             session: uuid::Uuid::new_v4().as_u64_pair().0,
             emptied,
+            tell: OnceLock::new(),
+        }
+    }
+
+    /// Who is to hear what happens to frames. Called without any lock.
+    pub fn set_tell(&self, tell: Tell) {
+        // The first stays.
+        let _ = self.tell.set(tell);
+    }
+
+    pub(super) fn tell(&self, notice: Notice) {
+        if let Some(tell) = self.tell.get() {
+            tell(notice);
         }
     }
 
@@ -140,25 +154,29 @@ impl Hub {
             let mut state = self.state();
             // Frames after an end are a new stream, for those who come from now on.
             state.last = None;
-            if state.readers.is_empty() && full != Full::Refuse {
-                state.unread += 1;
-            }
             state.readers.clone()
         };
-        if full == Full::Refuse
-            && (readers.is_empty() || !readers.iter().all(|outbox| outbox.has_room()))
-        {
+        if full == Full::Refuse && !readers.iter().all(|outbox| outbox.has_room()) {
             let readers = readers.len();
             return Err(NoRoom { readers });
         }
+        let mut sent = 0;
         for outbox in readers.iter() {
-            match full {
+            let is_there = match full {
                 Full::Refuse | Full::Exceed => outbox.push(parcel),
                 Full::DropOldest => outbox.push_over_oldest(parcel),
                 Full::DropNewest => outbox.push_or_drop(parcel),
-            }
+            };
+            sent += usize::from(is_there);
         }
-        Ok(())
+        match (sent, full) {
+            (0, Full::Refuse) => Err(NoRoom { readers: 0 }),
+            (0, _) => {
+                self.state().unread += 1;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The stream is over: every reader gets to know after its last frame, and so do those who come

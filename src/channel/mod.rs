@@ -20,11 +20,10 @@ pub mod wire;
 use std::sync::Arc;
 
 use crate::gate::Gate;
-use outbox::Wake;
 
 pub use address::Address;
 pub use hub::{Full, Hub, NoRoom};
-pub use outbox::{Last, Outbox, Popped};
+pub use outbox::{Last, Outbox, Popped, Wake};
 pub use parcel::{Facts, Parcel, Receipt};
 
 /// What became of the frames of a channel: `sent = received + dropped + in_flight`. At the
@@ -64,12 +63,33 @@ pub enum Access {
     All = 2,
 }
 
+/// What happens to frames on their way, and may be worth saying once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// They are copied from their card to host memory for a reader.
+    Detour(String),
+    /// One is dropped, as it could not be sent.
+    Failed(String),
+}
+
+/// Told of each [`Notice`], from any thread.
+pub type Tell = Arc<dyn Fn(Notice) + Send + Sync>;
+
 /// How a channel is opened for sending.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct Options {
     /// Frames per reader that it has not received yet, at most.
     pub size: usize,
     pub access: Access,
+    pub tell: Tell,
+}
+
+/// How a channel is opened for reading.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadOptions {
+    pub access: Access,
+    /// The GPU that frames of other processes are wanted on, if they are on it there.
+    pub card: Option<u32>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +114,11 @@ pub enum Item {
 
 /// The reading end of a channel. Whoever has it waits on the gate that it was opened with.
 pub trait Receive: Send {
-    /// The next item, if there is one. A frame that is handed out counts as received.
+    /// Whether there is a next item. Asked with the gate locked.
+    fn has_next(&self) -> bool;
+
+    /// The next item, if there is one. A frame that is handed out counts as received. Not called
+    /// with the gate locked, as others get to know.
     fn poll(&mut self) -> Option<Item>;
 
     /// Whether there is a producer.
@@ -126,6 +150,7 @@ impl Writer {
     /// nothing on its way any more.
     pub fn open(address: &Address, options: Options, emptied: Wake) -> Result<Self, ChannelError> {
         let hub = Arc::new(Hub::new(options.size, emptied));
+        hub.set_tell(options.tell);
         let place = match address {
             Address::InProcess(name) => Place::InProcess {
                 _place: inproc::Place::take(name, hub.clone())?,
@@ -146,11 +171,11 @@ impl Writer {
 /// something to poll.
 pub fn read(
     address: &Address,
-    access: Access,
+    options: ReadOptions,
     gate: Arc<Gate>,
 ) -> Result<Box<dyn Receive>, ChannelError> {
     match address {
         Address::InProcess(name) => Ok(Box::new(inproc::Reader::open(name, gate))),
-        Address::Unix(path) => Ok(Box::new(unix::Client::open(path, access, gate)?)),
+        Address::Unix(path) => Ok(Box::new(unix::Client::open(path, options, gate)?)),
     }
 }

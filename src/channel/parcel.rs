@@ -5,11 +5,11 @@
 //! One frame on its way through a channel.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use gst_video::VideoInfo;
 
-use super::unix::Exported;
+use super::unix::{ExportError, Exported};
 use crate::frame::Snapshot;
 use crate::meta::FrameMeta;
 
@@ -41,8 +41,8 @@ pub struct Parcel {
     /// Differs from run to run of the producer.
     pub session: u64,
     receipt: Option<Box<dyn Receipt>>,
-    /// Where other processes can read it; found once for all readers.
-    pub(super) exported: OnceLock<Option<Exported>>,
+    /// Where other processes can read it in host memory; found once for all readers.
+    pub(super) exported: Arc<OnceLock<Result<Exported, ExportError>>>,
 }
 
 impl Parcel {
@@ -57,7 +57,7 @@ impl Parcel {
             facts,
             session,
             receipt,
-            exported: OnceLock::new(),
+            exported: Arc::default(),
         }
     }
 
@@ -68,7 +68,7 @@ impl Parcel {
             facts: self.facts.clone(),
             session: self.session,
             receipt: None,
-            exported: OnceLock::new(),
+            exported: self.exported.clone(),
         }
     }
 

@@ -125,6 +125,13 @@ impl CardFrame {
         &self.planes
     }
 
+    /// Whoever was given the memory may read it for ever: nothing is written there any more.
+    pub fn retire(&self) {
+        if let Held::Own(memory) = &self.memory {
+            memory.retire();
+        }
+    }
+
     fn size(&self) -> (usize, usize) {
         (self.info.width() as usize, self.info.height() as usize)
     }

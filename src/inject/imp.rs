@@ -11,6 +11,7 @@ use gst_base::subclass::base_src::CreateSuccess;
 use gst_base::subclass::prelude::*;
 use gst_video::VideoMeta;
 
+use crate::channel::Address;
 use crate::fault::Fault;
 use crate::frame::{caps, code};
 use crate::gate::{Gate, Wait};
@@ -28,7 +29,7 @@ use super::properties;
 use super::source::recorded::{Annotated, Metadata};
 use super::source::{
     self, Facts, Fetched, Later, Next, Opening, Picture, Rate, Report, Source, SourceError,
-    Surroundings, Target,
+    Surroundings, Target, channel,
 };
 use super::stats::Stats;
 use super::timeline::Timeline;
@@ -152,6 +153,7 @@ impl DsFrameInject {
             )),
             prefetch: config.prefetch,
             looping: config.looping,
+            card: self.wanted_card(&config),
         };
         match Opening::begin(&config, surroundings).map_err(|error| Fault::from(&error))? {
             Opening::Ready(source) => {
@@ -253,6 +255,27 @@ impl DsFrameInject {
             };
             format!("{property}{error}; {WAY_OUT}")
         })
+    }
+
+    /// The GPU that frames of other processes are to come on: where its surfaces are to be made.
+    /// Otherwise nothing is to open it.
+    fn wanted_card(&self, config: &Config) -> Option<u32> {
+        let from_processes = matches!(
+            &config.origin,
+            Origin::Channel(channel::Options {
+                address: Address::Unix(_),
+                ..
+            })
+        );
+        if !from_processes || config.memory_type == MemoryType::System || nvmm::disabled() {
+            return None;
+        }
+        let is_wanted = match config.placement {
+            Placement::System => false,
+            Placement::Nvmm => true,
+            Placement::Auto => names_nvmm(&self.obj().src_pad().peer_query_caps(None)),
+        };
+        is_wanted.then_some(config.gpu_id)
     }
 
     /// Where the pixels of NVMM surfaces are to lie.
@@ -418,6 +441,11 @@ impl DsFrameInject {
             Some(source) => source.seek(frame, time),
             None => Ok(()),
         }
+    }
+
+    fn is_channel(&self) -> bool {
+        let config = self.config();
+        config.is_some_and(|config| matches!(config.origin, Origin::Channel(_)))
     }
 
     fn duration(&self) -> Option<gst::ClockTime> {
@@ -588,6 +616,11 @@ impl BaseSrcImpl for DsFrameInject {
                 query.set(self.is_seekable(), gst::ClockTime::ZERO, end);
                 true
             }
+            gst::QueryViewMut::Latency(query) if self.obj().is_live() && self.is_channel() => {
+                // Frames are stamped when they come, and pushed at once.
+                query.set(true, gst::ClockTime::ZERO, gst::ClockTime::NONE);
+                true
+            }
             gst::QueryViewMut::Latency(query) if self.obj().is_live() => {
                 let Some(rate) = lock(&self.shown).rate else {
                     return false;
@@ -604,7 +637,10 @@ impl BaseSrcImpl for DsFrameInject {
     fn negotiate(&self) -> Result<(), gst::LoggableError> {
         self.negotiate_with_peer().map_err(|fault| {
             let text = fault.text().to_owned();
-            fault.post_error(self.obj().upcast_ref());
+            // Pads that are being closed take no caps.
+            if !self.gate.is_flushing() {
+                fault.post_error(self.obj().upcast_ref());
+            }
             gst::loggable_error!(CAT, "{text}")
         })
     }
@@ -675,7 +711,10 @@ impl DsFrameInject {
     ) -> Result<MutexGuard<'a, Streaming>, gst::FlowError> {
         drop(streaming);
         if !self.obj().negotiate() {
-            return Err(gst::FlowError::NotNegotiated);
+            return Err(match self.gate.is_flushing() {
+                true => gst::FlowError::Flushing,
+                false => gst::FlowError::NotNegotiated,
+            });
         }
         Ok(lock(&self.streaming))
     }

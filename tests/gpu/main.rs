@@ -10,6 +10,9 @@
 mod annotate;
 mod capture;
 mod card;
+mod channel;
+mod channel_python;
+mod channel_raw;
 mod common;
 mod convert;
 mod cuda_buffer;

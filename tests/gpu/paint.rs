@@ -162,6 +162,7 @@ fn next(pattern: Pattern, info: &VideoInfo, card: Option<Gpu>, number: u64) -> F
         report: Arc::new(Silent),
         prefetch: 1,
         looping: false,
+        card: None,
     };
     let mut source = PatternSource::open(pattern, surroundings);
     let target = Target {

@@ -6,7 +6,7 @@
 //! not needed any more.
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,11 +21,12 @@ use super::socket::{Received, Sent, Socket, SocketError};
 use super::{Bell, CAT, until};
 use crate::channel::wire::{
     self, Caps, FrameHead, HELLO_LIMIT, Hello, MAX_PACKET, MAX_UNRELEASED, MAX_UNTAKEN, Memory,
-    Message, Reason, Refuse, Slots, WireError, encode_release, encode_taken,
+    Message, PlaneAt, Reason, Refuse, Slots, WireError, encode_release, encode_taken,
 };
-use crate::channel::{Access, Count, Counts, Facts, Item, Parcel, Receive};
-use crate::frame::{Frame, Snapshot, plane_sizes};
+use crate::channel::{Count, Counts, Facts, Item, Parcel, ReadOptions, Receive};
+use crate::frame::{CardFrame, Frame, Snapshot, plane_sizes};
 use crate::gate::Gate;
+use crate::mem::cuda::{self, CudaError, Gpu};
 use crate::mem::shm::{Mapping, ShmError, map};
 
 /// How often to look for a producer.
@@ -42,6 +43,8 @@ enum ClientError {
     Nonsense(&'static str),
     #[error("the producer's memory cannot be read: {0}")]
     Shm(#[from] ShmError),
+    #[error("a frame on the GPU cannot be read: {0}")]
+    Cuda(#[from] CudaError),
     #[error("the producer refuses this reader ({reason}): {text}")]
     Refused { reason: u32, text: String },
     #[error("the producer does not answer")]
@@ -77,7 +80,7 @@ struct Inbox {
 #[derive(Debug)]
 struct Shared {
     path: PathBuf,
-    access: Access,
+    options: ReadOptions,
     gate: Arc<Gate>,
     bell: Arc<Bell>,
     stopping: AtomicBool,
@@ -94,10 +97,10 @@ pub struct Client {
 
 impl Client {
     /// Connects when there is a producer. `gate` is woken when there is something to poll.
-    pub fn open(path: &Path, access: Access, gate: Arc<Gate>) -> Result<Self, SocketError> {
+    pub fn open(path: &Path, options: ReadOptions, gate: Arc<Gate>) -> Result<Self, SocketError> {
         let shared = Arc::new(Shared {
             path: path.into(),
-            access,
+            options,
             gate,
             bell: Arc::new(Bell::new()?),
             stopping: AtomicBool::new(false),
@@ -126,6 +129,10 @@ impl Client {
 }
 
 impl Receive for Client {
+    fn has_next(&self) -> bool {
+        !self.shared.inbox().items.is_empty()
+    }
+
     fn poll(&mut self) -> Option<Item> {
         let (item, line) = {
             let mut inbox = self.shared.inbox();
@@ -194,9 +201,11 @@ impl Shared {
     }
 
     fn run(&self) -> Result<(), ClientError> {
+        // Before a producer waits for our HELLO: it may take a while.
+        let card = self.options.card.and_then(card);
         while let Some(socket) = self.connect()? {
             let line = Arc::new(Line::new(socket, self.bell.clone()));
-            let over = Connection::new(self, line.clone()).run();
+            let over = Connection::new(self, line.clone(), card).run();
             self.inbox().has_producer = false;
             // Frames that are in use are kept for us until the last is let go; nothing new comes.
             if !matches!(over, Ok(Over::End | Over::Stopped)) {
@@ -232,7 +241,7 @@ impl Shared {
                 continue;
             }
             if let Some(socket) = Socket::connect(&self.path)? {
-                socket.check(self.access)?;
+                socket.check(self.options.access)?;
                 return Ok(Some(socket));
             }
             if !std::mem::replace(&mut said, true) {
@@ -267,6 +276,18 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// The card with this number, by its UUID, if it reads memory of other processes.
+fn card(ordinal: u32) -> Option<(Gpu, [u8; 16])> {
+    let card = Gpu::get(ordinal).and_then(|gpu| {
+        gpu.check_import()?;
+        Ok((gpu, gpu.uuid()?))
+    });
+    let failed = |error: CudaError| {
+        gst::warning!(CAT, "frames are wanted in system memory: {error}");
+    };
+    card.map_err(failed).ok()
 }
 
 fn wait(fds: &mut [PollFd<'_>], limit: Option<Instant>) -> Result<(), ClientError> {
@@ -415,23 +436,33 @@ impl Drop for Release {
     }
 }
 
+/// Memory of the producer.
+#[derive(Debug, Clone)]
+enum Slot {
+    Host(Arc<Mapping>),
+    Card(Arc<cuda::Memory>),
+}
+
 /// What is known of the producer, as long as it sends.
 struct Connection<'a> {
     shared: &'a Shared,
     line: Arc<Line>,
+    /// Frames can be on it.
+    card: Option<(Gpu, [u8; 16])>,
     session: Option<u64>,
     caps: Option<(Caps, VideoInfo)>,
-    slots: Slots<Arc<Mapping>>,
+    slots: Slots<Slot>,
     /// Frames.
     received: u64,
     next_seq: u64,
 }
 
 impl<'a> Connection<'a> {
-    fn new(shared: &'a Shared, line: Arc<Line>) -> Self {
+    fn new(shared: &'a Shared, line: Arc<Line>, card: Option<(Gpu, [u8; 16])>) -> Self {
         Self {
             shared,
             line,
+            card,
             session: None,
             caps: None,
             slots: Slots::default(),
@@ -449,6 +480,7 @@ impl<'a> Connection<'a> {
                 ClientError::Socket(SocketError::Truncated | SocketError::Descriptors) => {
                     Some(Reason::MESSAGE)
                 }
+                ClientError::Cuda(_) => Some(Reason::MEMORY),
                 ClientError::Buffer => Some(Reason::PICTURES),
                 _ => None,
             };
@@ -462,7 +494,7 @@ impl<'a> Connection<'a> {
     fn serve(&mut self) -> Result<Over, ClientError> {
         let hello = Hello::Reader {
             host: true,
-            devices: Vec::new(),
+            devices: self.card.iter().map(|(_, uuid)| *uuid).collect(),
         };
         let mut packet = Vec::new();
         Message::Hello(hello).encode(&mut packet);
@@ -563,29 +595,38 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
+    fn map(&self, memory: Memory, fd: OwnedFd, size: u64) -> Result<Slot, ClientError> {
+        match (memory, self.card) {
+            (Memory::Host, _) => Ok(Slot::Host(Arc::new(map(fd, size)?))),
+            (Memory::Cuda { device: 0 }, Some((gpu, _))) => {
+                let bytes = usize::try_from(size).map_err(|_| ShmError::Size(size))?;
+                let memory = cuda::Memory::import(gpu, fd.as_fd(), bytes)?;
+                Ok(Slot::Card(Arc::new(memory)))
+            }
+            _ => Err(ClientError::Nonsense(
+                "a frame is on a card that was not offered",
+            )),
+        }
+    }
+
     fn frame(&mut self, frame: wire::Frame, fd: Option<OwnedFd>) -> Result<(), ClientError> {
         let wire::Frame { head, meta } = frame;
         let Some((caps, info)) = &self.caps else {
             return Err(ClientError::Nonsense("a frame comes before its caps"));
         };
         head.check(caps)?;
-        if head.memory != Memory::Host {
-            return Err(ClientError::Nonsense(
-                "a frame is on a card that was not offered",
-            ));
-        }
         self.lost(head.seq)?;
         if self.line.untaken(self.received) >= MAX_UNTAKEN {
             return Err(ClientError::Nonsense("more frames come than were taken"));
         }
-        let mapping = match (head.new_slot, fd) {
+        let slot = match (head.new_slot, fd) {
             (true, Some(fd)) => {
                 if self.slots.knows(head.slot) {
                     return Err(WireError::SlotKnown(head.slot).into());
                 }
-                let mapping = Arc::new(map(fd, head.slot_size)?);
-                self.slots.add(&head, mapping.clone())?;
-                mapping
+                let slot = self.map(head.memory, fd, head.slot_size)?;
+                self.slots.add(&head, slot.clone())?;
+                slot
             }
             (false, None) => self.slots.find(&head)?.clone(),
             (true, None) => return Err(ClientError::Nonsense("a new slot has no descriptor")),
@@ -602,15 +643,13 @@ impl<'a> Connection<'a> {
             line: self.line.clone(),
             seq: head.seq,
         };
-        let buffer = buffer(&head, info, &mapping, release).ok_or(ClientError::Buffer)?;
-        let info = info.clone();
+        let picture = picture(&head, info, slot, release)?;
         let facts = Facts {
             pts: head.pts,
             duration: head.duration,
             discont: head.discont,
             meta,
         };
-        let picture = Snapshot::Host(Frame { info, buffer });
         let session = self.session.unwrap_or_default();
         let parcel = Arc::new(Parcel::new(picture, facts, session, None));
         {
@@ -625,6 +664,32 @@ impl<'a> Connection<'a> {
         self.shared
             .push(Item::Frame(parcel), Some(self.line.clone()));
         Ok(())
+    }
+}
+
+/// The picture where it is.
+fn picture(
+    head: &FrameHead,
+    info: &VideoInfo,
+    slot: Slot,
+    release: Release,
+) -> Result<Snapshot, ClientError> {
+    let info = info.clone();
+    match slot {
+        Slot::Host(mapping) => {
+            let buffer = buffer(head, &info, &mapping, release).ok_or(ClientError::Buffer)?;
+            Ok(Snapshot::Host(Frame { info, buffer }))
+        }
+        Slot::Card(memory) => {
+            let place = |plane: &PlaneAt| {
+                let offset = head.offset.checked_add(plane.offset)?;
+                Some((usize::try_from(offset).ok()?, plane.pitch as usize))
+            };
+            let planes: Option<Vec<_>> = head.planes.as_slice().iter().map(place).collect();
+            let planes = planes.ok_or(ClientError::Buffer)?;
+            let frame = CardFrame::of_shared(info, memory, planes, Box::new(release))?;
+            Ok(Snapshot::Card(Arc::new(frame)))
+        }
     }
 }
 

@@ -13,14 +13,15 @@ use std::time::{Duration, Instant};
 use gst_video::VideoInfo;
 use rustix::event::PollFlags;
 
-use super::export::{Copies, Exported, place};
+use super::export::{Copies, Descriptor, ExportError, Exported, Lent};
 use super::socket::{Received, Sent, Socket};
+use super::way::{Detour, Takes};
 use super::{Bell, CAT, SocketError};
 use crate::channel::wire::{
-    Caps, FrameHead, HELLO_LIMIT, Hello, MAX_UNRELEASED, MAX_UNTAKEN, Memory, Message, Reason,
-    Refuse, Slots, WireError,
+    Caps, FrameHead, HELLO_LIMIT, Hello, MAX_UNRELEASED, MAX_UNTAKEN, Message, Reason, Refuse,
+    Slots, WireError,
 };
-use crate::channel::{Hub, Last, Outbox, Parcel, Popped};
+use crate::channel::{Hub, Last, Notice, Outbox, Parcel, Popped};
 use crate::frame::Snapshot;
 
 /// How long a reader may take to see why it was refused.
@@ -124,13 +125,27 @@ enum Phase {
 struct Held {
     /// How many frames were sent before it.
     nth: u64,
-    buffer: gst::Buffer,
+    lent: Lent,
+}
+
+/// A message that the socket had no room for.
+#[derive(Debug)]
+struct Queued {
+    packet: Vec<u8>,
+    descriptor: Option<Descriptor>,
+    is_frame: bool,
 }
 
 #[derive(Debug)]
 struct State {
     phase: Phase,
+    takes: Takes,
     outbox: Option<Arc<Outbox>>,
+    /// Popped, and to be brought from its card first, which is up to the server.
+    pending: Option<(u64, Arc<Parcel>)>,
+    /// To be told without the lock.
+    notices: Vec<Notice>,
+    said_detour: bool,
     /// As they were sent last, and by which number.
     caps: Option<VideoInfo>,
     caps_id: u32,
@@ -148,7 +163,7 @@ struct State {
     /// It receives nothing any more.
     deaf: bool,
     /// What the socket had no room for.
-    queue: VecDeque<(Vec<u8>, Option<gst::Buffer>)>,
+    queue: VecDeque<Queued>,
     packet: Vec<u8>,
     trouble: Option<Trouble>,
 }
@@ -172,7 +187,11 @@ impl Link {
             common,
             state: Mutex::new(State {
                 phase: Phase::Hello { until },
+                takes: Takes::default(),
                 outbox: None,
+                pending: None,
+                notices: Vec::new(),
+                said_detour: false,
                 caps: None,
                 caps_id: 0,
                 slots: Slots::default(),
@@ -196,13 +215,42 @@ impl Link {
 
     /// Something may have come into the outbox. Called by whoever sends.
     fn filled(&self) {
-        let needs_server = {
+        let (needs_server, notices) = {
             let mut state = self.state();
             state.fill(&self.socket, &self.common.copies);
-            state.needs_server()
+            (state.needs_server(), std::mem::take(&mut state.notices))
         };
         if needs_server {
             self.common.bell.ring();
+        }
+        self.tell(notices);
+    }
+
+    fn tell(&self, notices: Vec<Notice>) {
+        for notice in notices {
+            self.common.hub.tell(notice);
+        }
+    }
+
+    /// Sends what there is room for; what has to leave its card first, is brought meanwhile. Not
+    /// called by whoever sends.
+    fn fill(&self) {
+        loop {
+            let (parcel, notices) = {
+                let mut state = self.state();
+                state.fill(&self.socket, &self.common.copies);
+                let pending = state.pending.as_ref();
+                let parcel = pending.map(|(_, parcel)| parcel.clone());
+                let is_wanted = state.phase == Phase::Open && !state.deaf;
+                let notices = std::mem::take(&mut state.notices);
+                (parcel.filter(|_| is_wanted), notices)
+            };
+            self.tell(notices);
+            match parcel.filter(|parcel| parcel.exported.get().is_none()) {
+                // The lock is free: frames for other readers are sent meanwhile.
+                Some(parcel) => drop(in_host(&parcel, &self.common.copies)),
+                None => return,
+            }
         }
     }
 
@@ -257,9 +305,9 @@ impl Link {
 
     /// Looks after what the streaming thread left to the server, and after the time.
     pub fn attend(&self) {
+        self.fill();
         let (trouble, leaves, outbox) = {
             let mut state = self.state();
-            state.fill(&self.socket, &self.common.copies);
             let lossy = state.outbox.clone().filter(|_| state.has_lost);
             if let Some(outbox) = lossy {
                 state.has_lost = false;
@@ -330,7 +378,9 @@ impl Link {
     fn handle(self: &Arc<Self>, message: Message) -> Result<bool, Trouble> {
         let phase = self.state().phase;
         match (phase, message) {
-            (Phase::Hello { .. }, Message::Hello(Hello::Reader { host, .. })) => self.open(host)?,
+            (Phase::Hello { .. }, Message::Hello(Hello::Reader { host, devices })) => {
+                self.open(Takes { host, devices })?
+            }
             (Phase::Open, Message::Taken(taken)) => self.taken(taken)?,
             (Phase::Open, Message::Release(seqs)) => self.release(&seqs)?,
             (_, Message::Refuse(Refuse { reason, text })) => {
@@ -346,13 +396,7 @@ impl Link {
         Ok(true)
     }
 
-    fn open(self: &Arc<Self>, host: bool) -> Result<(), Trouble> {
-        if !host {
-            return Err(Trouble {
-                reason: Reason::MEMORY,
-                text: "frames are in host memory, which the reader does not take".into(),
-            });
-        }
+    fn open(self: &Arc<Self>, takes: Takes) -> Result<(), Trouble> {
         if self.common.stopping.load(Ordering::Acquire) {
             // It comes again, for the next producer.
             self.part(Phase::Gone);
@@ -368,10 +412,11 @@ impl Link {
         {
             let mut state = self.state();
             state.phase = Phase::Open;
+            state.takes = takes;
             state.outbox = Some(outbox.clone());
             let session = hub.session();
             Message::Hello(Hello::Producer { session }).encode(&mut state.packet);
-            state.send(&self.socket, None);
+            state.send(&self.socket, None, false);
         }
         gst::info!(CAT, "reader {} is there", self.number);
         hub.add(&outbox);
@@ -452,7 +497,7 @@ impl Link {
                     text,
                 };
                 Message::Refuse(refuse).encode(&mut state.packet);
-                state.send(&self.socket, None);
+                state.send(&self.socket, None, false);
             }
         }
         self.leave();
@@ -465,13 +510,15 @@ impl Link {
             if state.phase == Phase::Open && !state.ended && state.queue.is_empty() {
                 let frames = state.outbox.as_ref().map_or(0, |it| it.counts().sent);
                 Message::Stop(frames).encode(&mut state.packet);
-                state.send(&self.socket, None);
+                state.send(&self.socket, None, false);
             }
             // Not detached: what the reader has still to take stays in flight.
             if let Some(outbox) = state.outbox.take() {
-                let unsent = state.queue.iter().filter(|(_, frame)| frame.is_some());
-                unsent.for_each(|_| outbox.lost());
+                let unsent = state.queue.iter().filter(|queued| queued.is_frame).count();
+                let pending = state.pending.take();
+                (0..unsent + usize::from(pending.is_some())).for_each(|_| outbox.lost());
                 drop(state);
+                drop(pending);
                 outbox.leave();
             }
         }
@@ -486,7 +533,7 @@ impl Link {
 
     /// No more frames for it. What it did not take is dropped.
     fn part(&self, phase: Phase) {
-        let (outbox, held, queue) = {
+        let (outbox, held, queue, pending) = {
             let mut state = self.state();
             if state.phase == Phase::Gone {
                 return;
@@ -499,20 +546,16 @@ impl Link {
                 false => std::mem::take(&mut state.held),
             };
             let queue = std::mem::take(&mut state.queue);
-            (state.outbox.take(), held, queue)
+            (state.outbox.take(), held, queue, state.pending.take())
         };
         if let Some(outbox) = outbox {
             self.common.hub.detach(&outbox);
         }
         if let Phase::Leaving { .. } = phase {
             // The reader may read on, and nobody says until when.
-            for held in held.values() {
-                if let Some(shared) = place(&held.buffer) {
-                    shared.retire();
-                }
-            }
+            held.values().for_each(|held| held.lent.retire());
         }
-        drop((held, queue));
+        drop((held, queue, pending));
     }
 }
 
@@ -524,21 +567,28 @@ impl AsFd for Link {
 
 impl State {
     fn needs_server(&self) -> bool {
-        self.trouble.is_some() || self.deaf || self.has_lost || !self.queue.is_empty()
+        self.trouble.is_some()
+            || self.deaf
+            || self.has_lost
+            || self.pending.is_some()
+            || !self.queue.is_empty()
     }
 
     /// Sends `packet`, or queues it.
-    fn send(&mut self, socket: &Socket, buffer: Option<gst::Buffer>) {
-        if !self.queue.is_empty() || !self.try_send(socket, &buffer) {
-            let packet = std::mem::take(&mut self.packet);
-            self.queue.push_back((packet, buffer));
+    fn send(&mut self, socket: &Socket, descriptor: Option<Descriptor>, is_frame: bool) {
+        if !self.queue.is_empty() || !self.try_send(socket, &descriptor) {
+            self.queue.push_back(Queued {
+                packet: std::mem::take(&mut self.packet),
+                descriptor,
+                is_frame,
+            });
         }
     }
 
     /// Returns false if the socket is full.
-    fn try_send(&mut self, socket: &Socket, buffer: &Option<gst::Buffer>) -> bool {
-        let memory = buffer.as_ref().and_then(|buffer| place(buffer));
-        match socket.send(&self.packet, memory.map(|shared| shared.fd)) {
+    fn try_send(&mut self, socket: &Socket, descriptor: &Option<Descriptor>) -> bool {
+        let fd = descriptor.as_ref().and_then(Descriptor::fd);
+        match socket.send(&self.packet, fd) {
             Ok(Sent::Sent) => (),
             Ok(Sent::WouldBlock) => return false,
             // What it still has to say is to be heard first.
@@ -551,17 +601,18 @@ impl State {
     }
 
     fn flush(&mut self, socket: &Socket) {
-        while let Some((packet, buffer)) = self.queue.pop_front() {
-            let spare = std::mem::replace(&mut self.packet, packet);
-            if !self.try_send(socket, &buffer) {
-                let packet = std::mem::replace(&mut self.packet, spare);
-                self.queue.push_front((packet, buffer));
+        while let Some(mut queued) = self.queue.pop_front() {
+            std::mem::swap(&mut self.packet, &mut queued.packet);
+            if !self.try_send(socket, &queued.descriptor) {
+                std::mem::swap(&mut self.packet, &mut queued.packet);
+                self.queue.push_front(queued);
                 return;
             }
         }
     }
 
-    /// Sends what the reader and its socket have room for.
+    /// Sends what the reader and its socket have room for, up to a frame that is to be brought from
+    /// its card first.
     fn fill(&mut self, socket: &Socket, copies: &Copies) {
         if self.phase != Phase::Open || self.trouble.is_some() || self.deaf {
             return;
@@ -577,9 +628,10 @@ impl State {
             };
             let window = MAX_UNTAKEN.min(outbox.bound() as u64);
             let is_full = self.sent - self.taken >= window || self.held.len() >= MAX_UNRELEASED;
-            let popped = match is_full {
-                true => outbox.pop_last().map(Popped::Last),
-                false => outbox.pop(),
+            let popped = match self.pending.take() {
+                Some((seq, parcel)) => Some(Popped::Frame(seq, parcel)),
+                None if is_full => outbox.pop_last().map(Popped::Last),
+                None => outbox.pop(),
             };
             match popped {
                 None => return,
@@ -590,14 +642,32 @@ impl State {
                         Last::Stopped => Message::Stop(frames),
                     };
                     message.encode(&mut self.packet);
-                    self.send(socket, None);
+                    self.send(socket, None, false);
                     self.ended = true;
                     if self.queue.is_empty() {
                         socket.finish();
                     }
                 }
                 Some(Popped::Frame(seq, parcel)) => {
-                    if let Err(trouble) = self.frame(socket, copies, &outbox, seq, &parcel) {
+                    let exported = match self.export(seq, &parcel, copies) {
+                        Ok(Some(exported)) => exported,
+                        // Tried again when it was brought.
+                        Ok(None) => {
+                            self.pending = Some((seq, parcel));
+                            return;
+                        }
+                        Err(Failed::Frame) => {
+                            self.discont |= parcel.facts.discont;
+                            outbox.lost();
+                            self.has_lost = true;
+                            continue;
+                        }
+                        Err(Failed::Reader(trouble)) => {
+                            self.trouble.get_or_insert(trouble);
+                            return;
+                        }
+                    };
+                    if let Err(trouble) = self.frame(socket, &outbox, seq, &parcel, exported) {
                         self.trouble.get_or_insert(trouble);
                     }
                 }
@@ -605,36 +675,80 @@ impl State {
         }
     }
 
+    /// Where this reader can read a frame. `None`: it is to be brought from its card.
+    fn export(
+        &mut self,
+        seq: u64,
+        parcel: &Parcel,
+        copies: &Copies,
+    ) -> Result<Option<Exported>, Failed> {
+        if let Snapshot::Card(frame) = &parcel.picture {
+            match self.takes.device(frame) {
+                Ok(device) => {
+                    let exported = Exported::on_card(frame, device);
+                    return exported.map(Some).map_err(|error| self.fail(seq, &error));
+                }
+                Err(detour) => self.note_detour(frame.gpu().ordinal(), &detour)?,
+            }
+            if parcel.exported.get().is_none() {
+                return Ok(None);
+            }
+        } else if !self.takes.host {
+            return Err(Failed::Reader(Trouble {
+                reason: Reason::MEMORY,
+                text: "frames are in host memory, which the reader does not take".into(),
+            }));
+        }
+        match in_host(parcel, copies) {
+            Ok(exported) => Ok(Some(exported.clone())),
+            Err(error) => Err(self.fail(seq, error)),
+        }
+    }
+
+    fn note_detour(&mut self, ordinal: u32, detour: &Detour) -> Result<(), Failed> {
+        if !self.takes.host {
+            return Err(Failed::Reader(Trouble {
+                reason: Reason::MEMORY,
+                text: format!(
+                    "no frames of GPU {ordinal} for a reader without host memory: {detour}"
+                ),
+            }));
+        }
+        if !std::mem::replace(&mut self.said_detour, true) {
+            self.notices.push(Notice::Detour(format!(
+                "frames of GPU {ordinal} are copied to system memory for a reader: {detour}"
+            )));
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, seq: u64, error: &dyn std::fmt::Display) -> Failed {
+        gst::warning!(CAT, "frame {seq} cannot be sent: {error}");
+        let text = format!("a frame cannot be sent, and is dropped: {error}");
+        self.notices.push(Notice::Failed(text));
+        Failed::Frame
+    }
+
     fn frame(
         &mut self,
         socket: &Socket,
-        copies: &Copies,
         outbox: &Outbox,
         seq: u64,
         parcel: &Parcel,
+        exported: Exported,
     ) -> Result<(), Trouble> {
-        if let Snapshot::Card(_) = &parcel.picture {
-            return Err(Trouble {
-                reason: Reason::MEMORY,
-                text: "frames are in the memory of a card, which is not shared yet".into(),
-            });
-        }
-        let facts = &parcel.facts;
-        self.discont |= facts.discont;
-        let exported = parcel.exported.get_or_init(|| {
-            let exported = Exported::of(&parcel.picture, copies);
-            let failed = |error| gst::warning!(CAT, "frame {seq} cannot be sent: {error}");
-            exported.map_err(failed).ok()
-        });
-        let shared = exported.as_ref().and_then(|exported| {
-            let place = place(exported.buffer())?;
-            Some((exported, place))
-        });
-        let Some((exported, shared)) = shared else {
-            outbox.lost();
-            self.has_lost = true;
-            return Ok(());
+        let new_slot = !self.slots.knows(exported.slot);
+        let descriptor = match new_slot.then(|| exported.lent.descriptor()).transpose() {
+            Ok(descriptor) => descriptor,
+            Err(error) => {
+                self.fail(seq, &error);
+                self.discont |= parcel.facts.discont;
+                outbox.lost();
+                self.has_lost = true;
+                return Ok(());
+            }
         };
+        let facts = &parcel.facts;
         let info = parcel.info();
         if self.caps.as_ref() != Some(info) {
             let caps = Caps::new(self.caps_id.wrapping_add(1), info);
@@ -645,18 +759,18 @@ impl State {
             self.caps_id = caps.id;
             self.caps = Some(info.clone());
             Message::Caps(caps).encode(&mut self.packet);
-            self.send(socket, None);
+            self.send(socket, None, false);
         }
         let head = FrameHead {
             seq,
             caps_id: self.caps_id,
-            new_slot: !self.slots.knows(shared.serial),
-            discont: std::mem::take(&mut self.discont),
-            memory: Memory::Host,
-            slot: shared.serial,
-            slot_size: shared.size as u64,
-            offset: shared.offset as u64,
-            planes: exported.planes(),
+            new_slot,
+            discont: std::mem::take(&mut self.discont) || facts.discont,
+            memory: exported.memory,
+            slot: exported.slot,
+            slot_size: exported.size,
+            offset: exported.offset,
+            planes: exported.planes,
             pts: facts.pts,
             duration: facts.duration,
         };
@@ -668,14 +782,30 @@ impl State {
         if left_out > 0 {
             gst::warning!(CAT, "frame {seq}: {left_out} detections do not fit");
         }
-        let buffer = exported.buffer().clone();
-        self.send(socket, head.new_slot.then(|| buffer.clone()));
+        self.send(socket, descriptor, true);
         let nth = self.sent;
         self.sent += 1;
-        self.held.insert(seq, Held { nth, buffer });
+        let lent = exported.lent;
+        self.held.insert(seq, Held { nth, lent });
         if self.held.len() >= MAX_UNRELEASED {
             outbox.set_choked(true);
         }
         Ok(())
     }
+}
+
+/// Why a frame is not sent.
+enum Failed {
+    /// It is counted as dropped.
+    Frame,
+    /// And nothing else can be.
+    Reader(Trouble),
+}
+
+/// A frame in host memory, found or made once for all readers.
+fn in_host<'a>(parcel: &'a Parcel, copies: &Copies) -> Result<&'a Exported, &'a ExportError> {
+    let exported = parcel
+        .exported
+        .get_or_init(|| Exported::in_host(&parcel.picture, copies));
+    exported.as_ref()
 }

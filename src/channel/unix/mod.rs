@@ -12,6 +12,7 @@ mod server;
 pub mod socket;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::LazyLock;
@@ -19,7 +20,7 @@ use std::sync::LazyLock;
 use rustix::event::{EventfdFlags, eventfd};
 
 pub use client::Client;
-pub use export::Exported;
+pub use export::{ExportError, Exported};
 pub use server::Server;
 pub use socket::SocketError;
 

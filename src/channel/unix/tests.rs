@@ -21,7 +21,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use super::socket::{Listener, Received, Sent, Socket};
 use super::*;
 use crate::channel::wire::{self, Hello, MAX_PACKET, Message};
-use crate::channel::{Access, Counts, Facts, Full, Hub, Item, NoRoom, Parcel, Receive};
+use crate::channel::{
+    Access, Counts, Facts, Full, Hub, Item, NoRoom, Parcel, ReadOptions, Receive,
+};
 use crate::frame::{Frame, HostPool, Snapshot, View};
 use crate::gate::{Gate, Wait};
 use crate::mem::shm::ShmPool;
@@ -225,7 +227,7 @@ struct Reader {
 impl Reader {
     fn open(path: &std::path::Path) -> Self {
         let gate = Arc::<Gate>::default();
-        let client = Client::open(path, Access::User, gate.clone()).unwrap();
+        let client = Client::open(path, ReadOptions::default(), gate.clone()).unwrap();
         Self { client, gate }
     }
 

@@ -30,15 +30,29 @@ pub(super) struct Card {
 /// What the card still works with.
 #[derive(Debug)]
 pub(super) struct OnCard {
-    done: Event,
+    /// Until it was waited for.
+    done: Option<Event>,
     _reads: Option<Arc<CardFrame>>,
 }
 
 impl OnCard {
     /// Waits for it, and gives back its mark.
-    pub(super) fn wait(self) -> Result<Event, CudaError> {
-        self.done.synchronize()?;
-        Ok(self.done)
+    pub(super) fn wait(mut self) -> Result<Option<Event>, CudaError> {
+        let done = self.done.take();
+        if let Some(done) = &done {
+            done.synchronize()?;
+        }
+        Ok(done)
+    }
+}
+
+impl Drop for OnCard {
+    fn drop(&mut self) {
+        if let Some(done) = self.done.take() {
+            // What is read may be written to by others as soon as it is let go. A card that failed
+            // reads nothing.
+            let _ = done.synchronize();
+        }
     }
 }
 
@@ -81,11 +95,27 @@ impl Card {
         &self.surfaces
     }
 
-    pub(super) fn take_back(&mut self, done: Event) {
-        self.events.push(done);
+    pub(super) fn take_back(&mut self, done: Option<Event>) {
+        self.events.extend(done);
     }
 
     pub(super) fn launch(
+        &mut self,
+        info: &VideoInfo,
+        picture: &Picture,
+        code: Option<Code>,
+        wait: bool,
+        add_borders: bool,
+    ) -> Result<Launched, OutputError> {
+        let launched = self.begin(info, picture, code, wait, add_borders);
+        if launched.is_err() {
+            // What was queued may read a picture that is let go now.
+            let _ = self.stream.synchronize();
+        }
+        launched
+    }
+
+    fn begin(
         &mut self,
         info: &VideoInfo,
         picture: &Picture,
@@ -112,7 +142,7 @@ impl Card {
         Ok(Launched {
             buffer,
             on_card: Some(OnCard {
-                done,
+                done: Some(done),
                 _reads: reads,
             }),
         })

@@ -40,6 +40,7 @@ pub fn around(looping: bool) -> (Surroundings, Arc<Said>) {
         report: said.clone(),
         prefetch: 4,
         looping,
+        card: None,
     };
     (around, said)
 }

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::marker::PhantomData;
+use std::os::fd::AsFd;
 use std::ptr::null_mut;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +17,7 @@ use cudarc::driver::sys;
 use once_cell::sync::OnceCell;
 
 use super::driver::{check, probe};
-use super::{CudaError, Stream, shared};
+use super::{CudaError, Kind, Memory, Stream, shared};
 
 /// A device with its primary context. The context is kept until the process ends, as the CUDA
 /// runtime keeps it: making it anew takes a good part of a second.
@@ -182,6 +183,14 @@ impl Gpu {
                 Ok(()) => Ok(Ok(())),
             });
         known?.clone()
+    }
+
+    /// Why memory of other processes cannot be read on it. Tried out each time.
+    pub fn check_import(self) -> Result<(), CudaError> {
+        self.check_export()?;
+        let memory = Memory::new(self, Kind::Exportable, 1)?;
+        Memory::import(self, memory.export()?.as_fd(), memory.shared_size())?;
+        Ok(())
     }
 
     /// As `gpu-id` counts.

@@ -5,6 +5,7 @@
 //! Memory that is used again: allocating on a GPU stops it.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{CudaError, Gpu, Kind, Memory};
@@ -30,6 +31,7 @@ pub struct MemoryPool {
 #[derive(Debug)]
 pub struct Pooled {
     memory: Option<Memory>,
+    retired: AtomicBool,
     free: Arc<Mutex<Free>>,
 }
 
@@ -74,6 +76,7 @@ impl MemoryPool {
         };
         Ok(Pooled {
             memory: Some(memory),
+            retired: AtomicBool::new(false),
             free: self.free.clone(),
         })
     }
@@ -97,6 +100,13 @@ impl MemoryPool {
     }
 }
 
+impl Pooled {
+    /// Others may read it for ever: it is freed, and not used again.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+}
+
 impl Deref for Pooled {
     type Target = Memory;
 
@@ -117,6 +127,9 @@ impl Drop for Pooled {
         let Some(memory) = self.memory.take() else {
             return;
         };
+        if *self.retired.get_mut() {
+            return;
+        }
         let mut free = lock(&self.free);
         let size = memory.len();
         if let Some((_, entry)) = free.iter_mut().find(|(len, _)| *len == size) {

@@ -169,7 +169,11 @@ fn readers_that_say_nonsense() {
         host: false,
         devices: vec![[1; 16]],
     }));
+    // Frames may yet be on its card; this one is not.
+    rig.producer.wait_for_readers(2);
+    rig.go_on(1);
     assert_eq!(raw.end().unwrap().reason, Reason::MEMORY);
+    rig.is_well();
 
     // Later, with three frames read of which two are taken.
     for messages in [

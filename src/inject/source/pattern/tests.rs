@@ -35,6 +35,7 @@ fn open(pattern: Pattern) -> Box<dyn Source> {
             report: Arc::new(Silent),
             prefetch: 4,
             looping: false,
+            card: None,
         },
     )
 }
