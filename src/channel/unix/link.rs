@@ -60,7 +60,7 @@ impl Common {
         })
     }
 
-    /// Says why a reader is refused, but not of each in a flood of them.
+    /// Says what went wrong with a reader, but not of each in a flood of them.
     pub fn complain(&self, why: &str) {
         let mut complaints = self
             .complaints
@@ -75,7 +75,7 @@ impl Common {
         {
             complaints.last = Some(now);
             drop(complaints);
-            gst::warning!(CAT, "a reader is refused, the {count}. by now: {why}");
+            gst::warning!(CAT, "trouble with readers, the {count}. by now: {why}");
         }
     }
 }
@@ -386,7 +386,8 @@ impl Link {
             (_, Message::Refuse(Refuse { reason, text })) => {
                 let Reason(reason) = reason;
                 let number = self.number;
-                gst::warning!(CAT, "reader {number} refuses ({reason}): {text}");
+                self.common
+                    .complain(&format!("reader {number} refuses ({reason}): {text}"));
                 self.part(Phase::Quiet);
                 return Ok(false);
             }
