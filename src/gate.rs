@@ -28,6 +28,8 @@ struct State {
     flushing: bool,
     /// How often `unlock()` was called.
     unlocks: u64,
+    /// Who sleeps.
+    waiting: usize,
 }
 
 impl Gate {
@@ -67,8 +69,10 @@ impl Gate {
     /// To be called after what `poll` looks at has changed, without holding its lock.
     pub fn wake(&self) {
         // Taken so that the change cannot fall between a waiter's look and its sleep.
-        drop(self.lock());
-        self.changed.notify_all();
+        let waiting = self.lock().waiting;
+        if waiting > 0 {
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until `poll` has something, for `limit` at most (`None`: as long as it takes).
@@ -104,22 +108,24 @@ impl Gate {
             if let Some(ready) = poll() {
                 return Wait::Ready(ready);
             }
-            state = match deadline {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Wait::TimedOut;
+            }
+            state.waiting += 1;
+            state = match left {
                 None => self
                     .changed
                     .wait(state)
                     .unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Wait::TimedOut;
-                    }
+                Some(left) => {
                     self.changed
                         .wait_timeout(state, left)
                         .unwrap_or_else(PoisonError::into_inner)
                         .0
                 }
             };
+            state.waiting -= 1;
         }
     }
 }

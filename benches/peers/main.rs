@@ -11,41 +11,15 @@
 //! `DSFRAME_BENCH_ROUNDS` sets the number of rounds, `DSFRAME_BENCH_SMOKE=1` runs each row once and
 //! briefly, to see that it works.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod material;
 mod picture;
 mod rows;
 mod run;
-mod table;
 
-use std::error::Error;
-
-type Res<T> = Result<T, Box<dyn Error>>;
-
-/// How much is measured.
-#[derive(Clone, Copy)]
-struct Effort {
-    rounds: usize,
-    smoke: bool,
-}
-
-impl Effort {
-    fn from_environment() -> Self {
-        let smoke = std::env::var("DSFRAME_BENCH_SMOKE").is_ok_and(|value| value == "1");
-        let rounds = std::env::var("DSFRAME_BENCH_ROUNDS")
-            .ok()
-            .and_then(|rounds| rounds.parse().ok())
-            .unwrap_or(7);
-        Self {
-            rounds: if smoke { 1 } else { rounds },
-            smoke,
-        }
-    }
-
-    /// A number of frames.
-    fn frames(self, full: usize) -> usize {
-        if self.smoke { full.div_ceil(20) } else { full }
-    }
-}
+use common::table::Table;
+use common::{Effort, Res};
 
 fn main() -> Res<()> {
     // cargo adds `--bench`.
@@ -55,7 +29,7 @@ fn main() -> Res<()> {
 
     let effort = Effort::from_environment();
     let material = material::Material::new(effort)?;
-    let mut table = table::Table::new(effort);
+    let mut table = Table::new(effort);
     for row in rows::all(effort, &material) {
         if filter.as_ref().is_none_or(|word| row.says(word)) {
             table.measure(row);

@@ -7,49 +7,12 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use super::common::table::{Goal, Row, Unit};
 use super::material::{HEIGHT, Material, Pixels, WIDTH};
 use super::{Effort, Res, picture, run};
 
 /// Of all JPEGs, ours and theirs.
 const QUALITY: u8 = 85;
-
-/// How a measured time is shown.
-#[derive(Debug, Clone, Copy)]
-pub enum Unit {
-    PerSecond,
-    Micros,
-    CpuMillis,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub enum Goal {
-    /// Times as fast as the peer, at least.
-    TimesFaster(f64),
-    /// Microseconds more than the peer, at most.
-    MicrosMore(f64),
-    /// Measured to be known.
-    None,
-}
-
-/// Seconds per frame.
-type Measure<'a> = Box<dyn FnMut() -> Res<f64> + 'a>;
-
-pub struct Row<'a> {
-    pub work: &'static str,
-    pub peer: &'static str,
-    pub unit: Unit,
-    pub goal: Goal,
-    pub ours: Measure<'a>,
-    pub theirs: Measure<'a>,
-    /// What else is to be known, found out after the rounds.
-    pub note: Option<Box<dyn FnOnce() -> Res<String> + 'a>>,
-}
-
-impl Row<'_> {
-    pub fn says(&self, word: &str) -> bool {
-        self.work.contains(word) || self.peer.contains(word)
-    }
-}
 
 pub fn all(effort: Effort, material: &Material) -> Vec<Row<'_>> {
     let mut rows = vec![not_selected(effort, material)];

@@ -60,7 +60,7 @@ class Wire(unittest.TestCase):
             self.assertEqual(len(packet) % 8, 0)
         sizes = [len(_wire.encode(message)) for message in MESSAGES]
         self.assertEqual(sizes[:6], [40, 72, 40, 32, 24, 136])
-        self.assertEqual(sizes[-4:], [24, 48, 16, 16])
+        self.assertEqual(sizes[-4:], [24, 48, 24, 24])
 
     def test_what_is_cut_and_what_is_longer_is_refused(self):
         for message in MESSAGES:

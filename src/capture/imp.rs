@@ -44,6 +44,7 @@ pub struct DsFrameCapture {
     gate: Arc<Gate>,
     /// A flush and a state change may each have called `unlock()`.
     unlocks: Mutex<u32>,
+    fed_live: Mutex<Option<(Instant, bool)>>,
     /// One of [`IDLE`], [`FIRST`] and [`PASSING`].
     preroll: AtomicU8,
 }
@@ -57,6 +58,8 @@ const PASSING: u8 = 2;
 
 /// How long a channel may be without a reader before that is said.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an answer about liveness holds.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -73,10 +76,11 @@ impl DsFrameCapture {
         let stats = Arc::<Stats>::default();
         *lock(&self.stats) = stats.clone();
         *lock(&self.unlocks) = 0;
+        *lock(&self.fed_live) = None;
         self.gate.set_flushing(false);
         let outlet = Arc::new(Outlet::new(self.obj().upcast_ref()));
         let run = Run::start(config, self.gate.clone(), stats, outlet)?;
-        *lock(&self.run) = Some(Arc::new(run));
+        *lock(&self.run) = Some(run);
         Ok(())
     }
 
@@ -117,7 +121,7 @@ impl DsFrameCapture {
     }
 
     fn abandon(&self, run: &Run) {
-        let in_flight = run.channels.as_ref().map_or(0, Channels::in_flight);
+        let in_flight = run.channels.as_ref().map_or(0, |it| it.in_flight());
         if in_flight > 0 {
             let text = format!(
                 "{in_flight} frames were not received by readers of channel {} within \
@@ -137,14 +141,23 @@ impl DsFrameCapture {
         }
     }
 
+    /// Whether what comes is live. Asked anew after a second, as a source can become live.
+    fn is_fed_live(&self) -> bool {
+        if let Some((asked, live)) = *lock(&self.fed_live)
+            && asked.elapsed() < ASK_AGAIN
+        {
+            return live;
+        }
+        let live = matches!(self.obj().query_latency(), Ok((_, true, _, _)));
+        *lock(&self.fed_live) = Some((Instant::now(), live));
+        live
+    }
+
     /// What `overflow` means here and now.
     fn overflow(&self, run: &Run) -> Overflow {
         match run.config.overflow {
-            // Asked whenever the queue is full, so that a source that becomes live is noticed.
-            Overflow::Auto => match self.obj().query_latency() {
-                Ok((_, true, _, _)) => Overflow::DropOldest,
-                _ => Overflow::Block,
-            },
+            Overflow::Auto if self.is_fed_live() => Overflow::DropOldest,
+            Overflow::Auto => Overflow::Block,
             set => set,
         }
     }

@@ -6,7 +6,7 @@
 //! log and tell.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use gst_video::{VideoFormat, VideoInfo};
@@ -19,6 +19,7 @@ use crate::frame::{Frame, Snapshot, View};
 use crate::meta::{Detection, FrameMeta};
 
 use super::config::{Config, Drawing};
+use super::deliver::channel::Channels;
 use super::deliver::files::{Companion, Files, Published, Staged};
 use super::deliver::labels::{Labelled, Labels, Outcome, StagedLabels};
 use super::deliver::log::{Entry, Line, Log};
@@ -181,6 +182,7 @@ pub struct Delivery {
     on_error: OnError,
     pub outlet: Arc<Outlet>,
     stats: Arc<Stats>,
+    channels: OnceLock<Arc<Channels>>,
     /// No further capture will come, and then EOS is to be posted.
     last_taken: AtomicBool,
     last_submitted: AtomicBool,
@@ -284,6 +286,7 @@ impl Delivery {
             on_error: config.on_error,
             outlet,
             stats,
+            channels: OnceLock::new(),
             last_taken: AtomicBool::new(false),
             last_submitted: AtomicBool::new(false),
             eos_posted: AtomicBool::new(false),
@@ -349,9 +352,17 @@ impl Delivery {
         }
     }
 
+    /// Whose frames are to be received before the end.
+    pub fn know_channels(&self, channels: Arc<Channels>) {
+        // Once for each run.
+        let _ = self.channels.set(channels);
+    }
+
+    /// `left` jobs are not committed.
     pub fn post_eos_if_done(&self, left: usize) {
-        if left == 0
-            && self.last_taken.load(Ordering::SeqCst)
+        if self.last_taken.load(Ordering::SeqCst)
+            && left == 0
+            && self.channels.get().is_none_or(|it| it.in_flight() == 0)
             && !self.eos_posted.swap(true, Ordering::AcqRel)
         {
             self.outlet.saved_summary();

@@ -6,7 +6,7 @@
 //! keeps from frame to frame.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use gst_video::VideoInfo;
 
@@ -66,7 +66,7 @@ pub struct Run {
     pub config: Config,
     pub gate: Arc<Gate>,
     pub worker: Worker<Delivery>,
-    pub channels: Option<Channels>,
+    pub channels: Option<Arc<Channels>>,
     streaming: Mutex<Streaming>,
     requests: Mutex<Vec<Option<u32>>>,
     has_requests: AtomicBool,
@@ -110,14 +110,25 @@ impl Run {
         gate: Arc<Gate>,
         stats: Arc<Stats>,
         outlet: Arc<Outlet>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Arc<Self>, Fault> {
         let (delivery, first) = Delivery::open(&config, stats.clone(), outlet.clone())
             .map_err(|error| open_error(&error))?;
+        // What is known of the run before there is one.
+        let own = Arc::<OnceLock<Weak<Self>>>::default();
         let channels = match config.channel.clone() {
             None => None,
             Some(rules) => {
-                let channels = Channels::open(rules, gate.clone(), stats.clone(), outlet);
-                Some(channels.map_err(|error| Fault::from(&error))?)
+                let (run, gate) = (own.clone(), gate.clone());
+                let emptied = move || {
+                    gate.wake();
+                    if let Some(run) = run.get().and_then(Weak::upgrade) {
+                        run.worker.process().post_eos_if_done(run.worker.left());
+                    }
+                };
+                let channels = Channels::open(rules, Arc::new(emptied), stats.clone(), outlet);
+                let channels = Arc::new(channels.map_err(|error| Fault::from(&error))?);
+                delivery.know_channels(channels.clone());
+                Some(channels)
             }
         };
         let with_pixels = delivery.needs_pixels() || channels.is_some();
@@ -133,7 +144,7 @@ impl Run {
             let text = format!("cannot start the threads that encode: {error}");
             Fault::core(gst::CoreError::Thread, text)
         })?;
-        Ok(Self {
+        let run = Arc::new(Self {
             streaming: Mutex::new(Streaming::new(&config, stats, first, with_pixels)),
             config,
             gate,
@@ -141,13 +152,15 @@ impl Run {
             channels,
             requests: Mutex::default(),
             has_requests: AtomicBool::new(false),
-        })
+        });
+        let _ = own.set(Arc::downgrade(&run));
+        Ok(run)
     }
 
     /// What was accepted and is not delivered: jobs, and frames that readers of a channel have not
     /// received.
     pub fn left(&self) -> u64 {
-        let in_flight = self.channels.as_ref().map_or(0, Channels::in_flight);
+        let in_flight = self.channels.as_ref().map_or(0, |it| it.in_flight());
         self.worker.left() as u64 + in_flight
     }
 

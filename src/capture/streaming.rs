@@ -51,6 +51,8 @@ struct StreamState {
     frames: u64,
     /// Of the muxer's pad that it comes from.
     pad_index: u32,
+    /// What was captured last does not precede the next frame without a gap.
+    discont: bool,
 }
 
 /// What the caps say.
@@ -258,6 +260,7 @@ impl Streaming {
         let damaged = buffer
             .flags()
             .intersects(gst::BufferFlags::GAP | gst::BufferFlags::CORRUPTED);
+        let is_break = buffer.flags().contains(gst::BufferFlags::DISCONT);
         // Where decisions do not need them, the detections of what is taken are read afterwards.
         let mut later = Vec::new();
         for (index, frame) in frames.iter().enumerate() {
@@ -270,6 +273,7 @@ impl Streaming {
                 pts: of_source.or(buffer.pts().map(gst::ClockTime::nseconds)),
             };
             state.frames += 1;
+            state.discont |= is_break;
             let decision = self.selector.decide(&FrameFacts {
                 stream: frame.source_id,
                 frame: seen.frame,
@@ -345,6 +349,7 @@ impl Streaming {
                 stats: stats.stream(frame.source_id),
                 frames: 0,
                 pad_index: frame.pad_index,
+                discont: false,
             });
         state.pad_index = frame.pad_index;
         state
@@ -469,6 +474,8 @@ impl Streaming {
             size: size.unwrap_or_default(),
             detections: &seen.meta.detections,
         });
+        let state = self.stream_state(seen.meta);
+        let discont = std::mem::take(&mut state.discont);
         let mut capture = Capture {
             facts: Facts {
                 number: 0,
@@ -478,7 +485,7 @@ impl Streaming {
                 duration: buffer
                     .duration()
                     .map_or_else(|| frame_time(&input.info), |d| Some(d.nseconds())),
-                discont: buffer.flags().contains(gst::BufferFlags::DISCONT),
+                discont,
                 taken_at: jiff::Timestamp::now(),
                 reason: Reason::Pre,
                 meta: seen.meta.clone(),

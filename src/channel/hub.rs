@@ -154,25 +154,29 @@ impl Hub {
             let mut state = self.state();
             // Frames after an end are a new stream, for those who come from now on.
             state.last = None;
-            if state.readers.is_empty() && full != Full::Refuse {
-                state.unread += 1;
-            }
             state.readers.clone()
         };
-        if full == Full::Refuse
-            && (readers.is_empty() || !readers.iter().all(|outbox| outbox.has_room()))
-        {
+        if full == Full::Refuse && !readers.iter().all(|outbox| outbox.has_room()) {
             let readers = readers.len();
             return Err(NoRoom { readers });
         }
+        let mut sent = 0;
         for outbox in readers.iter() {
-            match full {
+            let is_there = match full {
                 Full::Refuse | Full::Exceed => outbox.push(parcel),
                 Full::DropOldest => outbox.push_over_oldest(parcel),
                 Full::DropNewest => outbox.push_or_drop(parcel),
-            }
+            };
+            sent += usize::from(is_there);
         }
-        Ok(())
+        match (sent, full) {
+            (0, Full::Refuse) => Err(NoRoom { readers: 0 }),
+            (0, _) => {
+                self.state().unread += 1;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The stream is over: every reader gets to know after its last frame, and so do those who come

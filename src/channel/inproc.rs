@@ -171,14 +171,19 @@ impl Reader {
 }
 
 impl Receive for Reader {
+    fn has_next(&self) -> bool {
+        let state = self.mailbox.state();
+        let first = state.outboxes.front();
+        first.is_some_and(|(outbox, _)| outbox.has_next())
+    }
+
     fn poll(&mut self) -> Option<Item> {
         self.mailbox.poll()
     }
 
     fn has_producer(&self) -> bool {
-        channels()
-            .get(&self.name)
-            .is_some_and(|line| line.producer.is_some())
+        // One that stops is there until that was read.
+        !self.mailbox.state().outboxes.is_empty()
     }
 
     fn counter(&self) -> Arc<dyn Count> {
@@ -188,17 +193,19 @@ impl Receive for Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        let outboxes = {
-            let mut state = self.mailbox.state();
-            state.closed = true;
-            std::mem::take(&mut state.outboxes)
-        };
-        for (outbox, hub) in outboxes {
+        self.mailbox.state().closed = true;
+        loop {
+            let first = self.mailbox.state().outboxes.front().cloned();
+            let Some((outbox, hub)) = first else {
+                break;
+            };
             match hub.upgrade() {
                 Some(hub) => hub.detach(&outbox),
                 None => outbox.close(),
             }
-            self.mailbox.state().gone += outbox.counts();
+            let mut state = self.mailbox.state();
+            state.outboxes.pop_front();
+            state.gone += outbox.counts();
         }
         let mut channels = channels();
         if let Some(line) = channels.get_mut(&self.name) {

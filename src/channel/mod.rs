@@ -20,11 +20,10 @@ pub mod wire;
 use std::sync::Arc;
 
 use crate::gate::Gate;
-use outbox::Wake;
 
 pub use address::Address;
 pub use hub::{Full, Hub, NoRoom};
-pub use outbox::{Last, Outbox, Popped};
+pub use outbox::{Last, Outbox, Popped, Wake};
 pub use parcel::{Facts, Parcel, Receipt};
 
 /// What became of the frames of a channel: `sent = received + dropped + in_flight`. At the
@@ -115,7 +114,11 @@ pub enum Item {
 
 /// The reading end of a channel. Whoever has it waits on the gate that it was opened with.
 pub trait Receive: Send {
-    /// The next item, if there is one. A frame that is handed out counts as received.
+    /// Whether there is a next item. Asked with the gate locked.
+    fn has_next(&self) -> bool;
+
+    /// The next item, if there is one. A frame that is handed out counts as received. Not called
+    /// with the gate locked, as others get to know.
     fn poll(&mut self) -> Option<Item>;
 
     /// Whether there is a producer.

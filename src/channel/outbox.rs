@@ -115,35 +115,39 @@ impl Outbox {
         state.closed || (!state.choked && state.in_flight() < self.bound)
     }
 
-    /// Takes a frame whatever the room.
-    pub(super) fn push(&self, parcel: &Arc<Parcel>) {
+    /// Takes a frame whatever the room. Returns whether there still is a reader.
+    pub(super) fn push(&self, parcel: &Arc<Parcel>) -> bool {
         let mut state = self.state();
+        if state.closed {
+            return false;
+        }
         let number = state.sent;
         state.sent += 1;
-        if state.closed {
-            state.dropped += 1;
-            return;
-        }
         state.waiting.push_back((number, parcel.clone()));
         drop(state);
         (self.filled)();
+        true
     }
 
-    /// Takes a frame if there is room, and counts it as dropped if not.
-    pub(super) fn push_or_drop(&self, parcel: &Arc<Parcel>) {
+    /// Takes a frame if there is room, and counts it as dropped if not. Returns whether there still
+    /// is a reader.
+    pub(super) fn push_or_drop(&self, parcel: &Arc<Parcel>) -> bool {
         if self.has_room() {
-            self.push(parcel);
-        } else {
-            let mut state = self.state();
+            return self.push(parcel);
+        }
+        let mut state = self.state();
+        if !state.closed {
             let number = state.sent;
             state.sent += 1;
             state.drop_one(number, parcel);
         }
+        !state.closed
     }
 
     /// Takes a frame; if there is no room, in place of the oldest that is not on the way. If all
-    /// are, it is one more: the reader is to get the newest in the end.
-    pub(super) fn push_over_oldest(&self, parcel: &Arc<Parcel>) {
+    /// are, it is one more: the reader is to get the newest in the end. Returns whether there still
+    /// is a reader.
+    pub(super) fn push_over_oldest(&self, parcel: &Arc<Parcel>) -> bool {
         let oldest = match self.has_room() {
             true => None,
             false => {
@@ -155,9 +159,10 @@ impl Outbox {
                 oldest
             }
         };
-        self.push(parcel);
+        let is_there = self.push(parcel);
         // Freed without the lock.
         drop(oldest);
+        is_there
     }
 
     /// Nothing comes after what is there. Only the first call counts.
@@ -183,6 +188,12 @@ impl Outbox {
             }
             None => state.last.take().map(Popped::Last),
         }
+    }
+
+    /// Whether there is something to pop.
+    pub fn has_next(&self) -> bool {
+        let state = self.state();
+        !state.waiting.is_empty() || state.last.is_some()
     }
 
     /// What comes after the last frame, if that was popped.

@@ -248,8 +248,9 @@ pub fn copy(from: &View<'_>, to: &mut ViewMut<'_>) {
         (to.format, to.width, to.height)
     );
     for plane in 0..from.planes.len() {
-        for (y, row) in from.rows(plane).enumerate() {
-            to.row_mut(plane, y).copy_from_slice(row);
+        let PlaneMut { data, pitch } = &mut to.planes[plane];
+        for (row, to) in from.rows(plane).zip(data.chunks_mut((*pitch).max(1))) {
+            to[..row.len()].copy_from_slice(row);
         }
     }
 }

@@ -443,6 +443,11 @@ impl DsFrameInject {
         }
     }
 
+    fn is_channel(&self) -> bool {
+        let config = self.config();
+        config.is_some_and(|config| matches!(config.origin, Origin::Channel(_)))
+    }
+
     fn duration(&self) -> Option<gst::ClockTime> {
         if self.config()?.looping {
             return None;
@@ -611,6 +616,11 @@ impl BaseSrcImpl for DsFrameInject {
                 query.set(self.is_seekable(), gst::ClockTime::ZERO, end);
                 true
             }
+            gst::QueryViewMut::Latency(query) if self.obj().is_live() && self.is_channel() => {
+                // Frames are stamped when they come, and pushed at once.
+                query.set(true, gst::ClockTime::ZERO, gst::ClockTime::NONE);
+                true
+            }
             gst::QueryViewMut::Latency(query) if self.obj().is_live() => {
                 let Some(rate) = lock(&self.shown).rate else {
                     return false;
@@ -627,7 +637,10 @@ impl BaseSrcImpl for DsFrameInject {
     fn negotiate(&self) -> Result<(), gst::LoggableError> {
         self.negotiate_with_peer().map_err(|fault| {
             let text = fault.text().to_owned();
-            fault.post_error(self.obj().upcast_ref());
+            // Pads that are being closed take no caps.
+            if !self.gate.is_flushing() {
+                fault.post_error(self.obj().upcast_ref());
+            }
             gst::loggable_error!(CAT, "{text}")
         })
     }
@@ -698,7 +711,10 @@ impl DsFrameInject {
     ) -> Result<MutexGuard<'a, Streaming>, gst::FlowError> {
         drop(streaming);
         if !self.obj().negotiate() {
-            return Err(gst::FlowError::NotNegotiated);
+            return Err(match self.gate.is_flushing() {
+                true => gst::FlowError::Flushing,
+                false => gst::FlowError::NotNegotiated,
+            });
         }
         Ok(lock(&self.streaming))
     }

@@ -26,6 +26,7 @@ over_all_channels!(
     a_name_has_one_producer,
     a_blocked_producer_can_be_stopped,
     an_end_waits_for_its_readers_and_says_if_in_vain,
+    the_end_after_so_many_captures_waits_for_its_readers,
 );
 
 fn the_reader_may_come_first(line: &Line) {
@@ -84,7 +85,7 @@ fn a_producer_stops_and_comes_back(line: &Line) {
             assert_eq!(crate::kit::number(&sample), number);
             times.push(sample.buffer().unwrap().pts().unwrap());
         }
-        assert_eq!(producer.count("captured"), 3);
+        until("all are counted", || producer.count("captured") == 3);
         producer.stop();
     }
     assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
@@ -234,4 +235,21 @@ fn an_end_waits_for_its_readers_and_says_if_in_vain(line: &Line) {
     producer.stop();
     assert!(reader.rest().into_iter().eq(0..6));
     check_accounts(&producer.element);
+}
+
+fn the_end_after_so_many_captures_waits_for_its_readers(line: &Line) {
+    let producer = line.producer(&[
+        ("overflow", "block"),
+        ("max-captures", "8"),
+        ("eos-after-max", "true"),
+    ]);
+    let reader = line.reader("").play();
+    producer.push_all(0..12);
+    thread::sleep(Duration::from_millis(100));
+    assert!(!producer.messages().eos(), "nobody has received them");
+    assert!(reader.rest().into_iter().eq(0..8));
+    let messages = crate::common::wait_for_end(&producer.bus);
+    assert!(messages.eos());
+    assert_eq!(producer.count("captured"), 8);
+    assert_eq!(producer.count("not-selected"), 4);
 }

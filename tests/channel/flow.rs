@@ -75,7 +75,9 @@ fn overfilled(line: &Line, overflow: &str) -> (Vec<u64>, u64) {
     // One waits in the sink, one at its door, and four are on their way.
     for number in 0..2 {
         producer.push_all(number..number + 1);
-        until("it is taken", || reader.stat("received") == number + 1);
+        until("it is taken", || {
+            counts(&producer.element).received == number + 1
+        });
     }
     producer.push_all(2..6);
     assert_eq!(counts(&producer.element).in_flight, 4);

@@ -121,11 +121,6 @@ impl Reader {
         std::iter::from_fn(|| self.number()).collect()
     }
 
-    #[track_caller]
-    pub fn stat(&self, name: &str) -> u64 {
-        common::count(&self.source(), name)
-    }
-
     pub fn messages(&self) -> Messages {
         common::pending(&self.pipeline.bus().unwrap())
     }

@@ -7,19 +7,21 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::capture::name::Template;
 use crate::capture::process::Capture;
 use crate::capture::stats::{Fate, Stats, Ticket};
-use crate::channel::{self, Access, Address, Hub, Notice, Parcel, Receipt, Tell, Writer};
+use crate::channel::{self, Access, Address, Hub, Notice, Parcel, Receipt, Tell, Wake, Writer};
 use crate::fault::Fault;
-use crate::gate::Gate;
 
 use super::DeliverError;
 use super::message::Outlet;
 
 /// Names come from metadata; each channel costs memory, and a socket perhaps.
 const MAX_CHANNELS: usize = 1024;
+/// How long a channel that could not be opened is not tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Where frames go.
 #[derive(Debug, Clone)]
@@ -64,6 +66,11 @@ impl Channel {
 
     fn streams(&self) -> MutexGuard<'_, Vec<Stream>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All of its streams are over, and its readers have received all of it.
+    fn is_over(&self) -> bool {
+        self.streams().iter().all(|stream| stream.ended) && self.hub().in_flight() == 0
     }
 
     fn note(&self, id: u32, pad_index: u32) {
@@ -146,24 +153,26 @@ impl Notices {
 /// The channels that an element sends into, for one run of it.
 pub struct Channels {
     rules: ChannelRules,
-    gate: Arc<Gate>,
+    emptied: Wake,
     stats: Arc<Stats>,
     notices: Arc<Notices>,
     open: Mutex<BTreeMap<String, Arc<Channel>>>,
+    /// Those that could not be opened: when, and why.
+    refused: Mutex<BTreeMap<String, (Instant, String)>>,
 }
 
 impl Channels {
-    /// `gate` is woken when a reader has room, comes or goes. A channel whose name is known already
+    /// `emptied` is told, without any lock, when a reader has room, comes or goes. A channel whose name is known already
     /// is opened here, the others with their first frame.
     pub fn open(
         rules: ChannelRules,
-        gate: Arc<Gate>,
+        emptied: Wake,
         stats: Arc<Stats>,
         outlet: Arc<Outlet>,
     ) -> Result<Self, DeliverError> {
         let channels = Self {
             rules,
-            gate,
+            emptied,
             stats,
             notices: Arc::new(Notices {
                 outlet,
@@ -171,9 +180,10 @@ impl Channels {
                 said_failed: AtomicBool::new(false),
             }),
             open: Mutex::default(),
+            refused: Mutex::default(),
         };
         if let Some(name) = channels.rules.template.literal() {
-            channels.named(name.to_owned())?;
+            channels.named(name)?;
         }
         Ok(channels)
     }
@@ -182,40 +192,72 @@ impl Channels {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn named(&self, name: String) -> Result<Arc<Channel>, DeliverError> {
-        let mut open = self.all();
-        if let Some(channel) = open.get(&name) {
-            return Ok(channel.clone());
-        }
+    fn named(&self, name: &str) -> Result<Arc<Channel>, DeliverError> {
         let failed = |reason: String| DeliverError::Channel {
-            name: name.clone(),
+            name: name.to_owned(),
             reason,
         };
-        if open.len() >= MAX_CHANNELS {
-            return Err(failed(format!(
-                "{MAX_CHANNELS} are open already, and no more are opened"
-            )));
-        }
-        let address = Address::parse(&name).map_err(failed)?;
-        let (notices, of) = (self.notices.clone(), name.clone());
+        let unused = {
+            let mut open = self.all();
+            if let Some(channel) = open.get(name) {
+                return Ok(channel.clone());
+            }
+            match open.len() < MAX_CHANNELS {
+                true => None,
+                false => {
+                    let over = open.iter().find(|(_, channel)| channel.is_over());
+                    let over = over.map(|(name, _)| name.clone());
+                    let Some(over) = over else {
+                        return Err(failed(format!(
+                            "{MAX_CHANNELS} are open already, and no more are opened"
+                        )));
+                    };
+                    open.remove(&over)
+                }
+            }
+        };
+        // Without the lock: threads are joined, and readers woken.
+        drop(unused);
+        let address = Address::parse(name).map_err(failed)?;
+        let (notices, of) = (self.notices.clone(), name.to_owned());
         let tell: Tell = Arc::new(move |notice| notices.tell(&of, notice));
         let options = channel::Options {
             size: self.rules.size,
             access: self.rules.access,
             tell,
         };
-        let gate = self.gate.clone();
-        let writer = Writer::open(&address, options, Arc::new(move || gate.wake()))
+        let writer = Writer::open(&address, options, self.emptied.clone())
             .map_err(|error| failed(error.to_string()))?;
         let channel = Arc::new(Channel {
-            name: name.clone(),
+            name: name.to_owned(),
             writer,
             streams: Mutex::default(),
             said_waiting: AtomicBool::new(false),
         });
-        self.stats.add_channel(&name, channel.writer.hub().clone());
-        open.insert(name, channel.clone());
+        self.stats.add_channel(name, channel.writer.hub().clone());
+        // Nobody else opens channels.
+        self.all().insert(name.to_owned(), channel.clone());
         Ok(channel)
+    }
+
+    /// [`Self::named`], but one that could not be opened is not tried again at once.
+    fn rendered(&self, name: &str) -> Result<Arc<Channel>, DeliverError> {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((since, reason)) = refused.get(name)
+            && since.elapsed() < RETRY
+        {
+            let (name, reason) = (name.to_owned(), reason.clone());
+            return Err(DeliverError::Channel { name, reason });
+        }
+        let opened = self.named(name);
+        refused.remove(name);
+        if let Err(DeliverError::Channel { reason, .. }) = &opened {
+            if refused.len() >= MAX_CHANNELS {
+                refused.clear();
+            }
+            refused.insert(name.to_owned(), (Instant::now(), reason.clone()));
+        }
+        opened
     }
 
     /// A frame as it is sent, and where. With a ticket, what becomes of the frame is up to its
@@ -226,8 +268,13 @@ impl Channels {
         ticket: Option<&Arc<Ticket>>,
     ) -> Result<(Arc<Channel>, Arc<Parcel>), DeliverError> {
         let facts = &capture.facts;
-        let name = self.rules.template.render(&facts.frame_name());
-        let channel = self.named(name.to_string_lossy().into_owned())?;
+        let channel = match self.rules.template.literal() {
+            Some(name) => self.named(name)?,
+            None => {
+                let name = self.rules.template.render(&facts.frame_name());
+                self.rendered(&name.to_string_lossy())?
+            }
+        };
         channel.note(facts.stream, facts.meta.pad_index);
         let Some(picture) = capture.frame.clone() else {
             let reason = format!(

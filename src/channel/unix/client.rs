@@ -129,6 +129,10 @@ impl Client {
 }
 
 impl Receive for Client {
+    fn has_next(&self) -> bool {
+        !self.shared.inbox().items.is_empty()
+    }
+
     fn poll(&mut self) -> Option<Item> {
         let (item, line) = {
             let mut inbox = self.shared.inbox();

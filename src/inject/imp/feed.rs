@@ -53,6 +53,7 @@ fn remove_metas(buffer: &mut gst::BufferRef) {
     buffer.foreach_meta_mut(|mut meta| {
         // Those say where the planes lie, and belong to the memory.
         let stays = meta.downcast_ref::<VideoMeta>().is_some()
+            || meta.downcast_ref::<gst::meta::ParentBufferMeta>().is_some()
             || meta.flags().contains(gst::MetaFlags::POOLED);
         ControlFlow::Continue(match stays {
             true => gst::buffer::BufferMetaForeachAction::Keep,
@@ -183,6 +184,10 @@ impl DsFrameInject {
         }
         self.stats().repeated.fetch_add(1, Ordering::Relaxed);
         self.stamp(streaming, again.make_mut(), own, None);
+        let until = again.pts().zip(again.duration());
+        if let (Some(source), Some((pts, duration))) = (&mut streaming.source, until) {
+            source.repeated(pts.saturating_add(duration));
+        }
         streaming.last = Some(again.clone());
         self.count(&again);
         Ok(Some(again))

@@ -4,6 +4,7 @@
 
 //! Frames from a named channel: what another pipeline captured.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,12 @@ use crate::gate::Wait;
 
 /// How long there may be no producer before that is said.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// ns. Frames of several streams may differ by less.
+/// ns. Frames that are out of order differ by less.
 const STEP_BACK: u64 = 1_000_000_000;
+/// No time is later: sums of times stay times.
+const LATEST: u64 = i64::MAX as u64;
+/// Sources whose times are remembered.
+const MAX_STREAMS: usize = 1024;
 
 /// Which channel, and how it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,26 +63,27 @@ impl Inlet {
                 return Wait::Ready(Ok(None));
             };
             let gate = &self.surroundings.gate;
-            match gate.wait(turn, || receiver.poll()) {
+            match gate.wait(turn, || receiver.has_next().then_some(())) {
+                Wait::Ready(()) => (),
                 Wait::Flushing => return Wait::Flushing,
                 Wait::TimedOut if left.is_some_and(|left| Some(left) == turn) => {
                     return Wait::TimedOut;
                 }
-                Wait::TimedOut => {}
-                Wait::Ready(Item::Frame(parcel)) => {
+                Wait::TimedOut => continue,
+            }
+            match receiver.poll() {
+                None => (),
+                Some(Item::Frame(parcel)) => {
                     self.alone = None;
                     self.said_alone = false;
                     return Wait::Ready(Ok(Some(owned(parcel))));
                 }
-                Wait::Ready(Item::Stopped) => {
-                    gst::info!(
-                        gst::CAT_RUST,
-                        "the producer of channel {} stopped",
-                        self.name()
-                    );
+                Some(Item::Stopped) => {
+                    let name = self.name();
+                    gst::info!(gst::CAT_RUST, "the producer of channel {name} stopped");
                 }
-                Wait::Ready(Item::End) => self.receiver = None,
-                Wait::Ready(Item::Broken(reason)) => {
+                Some(Item::End) => self.receiver = None,
+                Some(Item::Broken(reason)) => {
                     self.receiver = None;
                     return Wait::Ready(Err(SourceError::BadStream {
                         what: format!("channel {}", self.name()),
@@ -244,7 +250,9 @@ impl Source for Channel {
                 Snapshot::Card(frame) => Picture::Card(frame),
             },
             pts: pts.map(gst::ClockTime::from_nseconds),
-            duration: facts.duration.map(gst::ClockTime::from_nseconds),
+            duration: facts
+                .duration
+                .map(|ns| gst::ClockTime::from_nseconds(ns.min(LATEST))),
             number: None,
             detections: std::mem::take(&mut facts.meta.detections),
             boxes_of: Some(size),
@@ -256,6 +264,10 @@ impl Source for Channel {
         }))
     }
 
+    fn repeated(&mut self, until: gst::ClockTime) {
+        self.clock.repeated = Some(until.nseconds());
+    }
+
     fn seek(&mut self, _frame: u64, _time: gst::ClockTime) -> Result<(), SourceError> {
         Ok(())
     }
@@ -265,38 +277,55 @@ impl Source for Channel {
 #[derive(Debug)]
 struct Clock {
     session: u64,
+    /// By source id: those of a batch may count from different times.
+    streams: BTreeMap<u32, Timeline>,
+    /// Until when the last frame was repeated.
+    repeated: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Timeline {
     shift: u64,
     /// Where the last frame ended.
-    end: Option<u64>,
+    end: u64,
 }
 
 impl Clock {
     fn new(session: u64) -> Self {
         Self {
             session,
-            shift: 0,
-            end: None,
+            streams: BTreeMap::new(),
+            repeated: None,
         }
     }
 
     /// The time of a frame, and whether it does not follow the one before it.
     fn place(&mut self, facts: &channel::Facts, session: u64) -> (Option<u64>, bool) {
         let is_new = std::mem::replace(&mut self.session, session) != session;
-        let Some(own) = facts.pts else {
-            return (None, facts.discont || is_new);
-        };
-        let mut pts = own.saturating_add(self.shift);
-        let mut is_moved = false;
-        if let Some(end) = self.end {
-            let allowed = if is_new { 0 } else { STEP_BACK };
-            if pts.saturating_add(allowed) < end {
-                self.shift += end - pts;
-                pts = end;
-                is_moved = true;
-            }
+        let mut is_break = facts.discont || is_new;
+        if is_new {
+            self.streams.values_mut().for_each(|it| it.shift = 0);
         }
-        self.end = Some(pts.saturating_add(facts.duration.unwrap_or(0)));
-        (Some(pts), facts.discont || is_new || is_moved)
+        let Some(own) = facts.pts else {
+            return (None, is_break);
+        };
+        if self.streams.len() >= MAX_STREAMS {
+            self.streams.clear();
+        }
+        let line = self.streams.entry(facts.meta.source_id).or_default();
+        if let Some(repeated) = self.repeated.take() {
+            line.end = line.end.max(repeated);
+            is_break = true;
+        }
+        let mut pts = own.saturating_add(line.shift).min(LATEST);
+        let allowed = if is_break { 0 } else { STEP_BACK };
+        if pts.saturating_add(allowed) < line.end {
+            line.shift += line.end - pts;
+            pts = line.end;
+            is_break = true;
+        }
+        line.end = pts.saturating_add(facts.duration.unwrap_or(0)).min(LATEST);
+        (Some(pts), is_break)
     }
 }
 
@@ -304,29 +333,78 @@ impl Clock {
 mod tests {
     use super::*;
 
+    /// Frames of a second, by session, source and their own time.
+    fn place(clock: &mut Clock, session: u64, source: u32, own: u64) -> (u64, bool) {
+        let mut facts = channel::Facts {
+            pts: Some(own * STEP_BACK),
+            duration: Some(STEP_BACK),
+            ..channel::Facts::default()
+        };
+        facts.meta.source_id = source;
+        let (pts, discont) = clock.place(&facts, session);
+        (pts.unwrap() / STEP_BACK, discont)
+    }
+
     #[test]
     fn times_rise_over_restarts_of_the_producer() {
         let mut clock = Clock::new(1);
-        let mut place = |session, pts: u64, discont| {
-            let facts = channel::Facts {
-                pts: Some(pts * STEP_BACK),
-                duration: Some(STEP_BACK),
-                discont,
-                ..channel::Facts::default()
-            };
-            let (pts, discont) = clock.place(&facts, session);
-            (pts.unwrap() / STEP_BACK, discont)
-        };
-        assert_eq!(place(1, 10, true), (10, true));
-        assert_eq!(place(1, 11, false), (11, false));
-        // One stream may be behind another.
-        assert_eq!(place(1, 11, false), (11, false));
+        assert_eq!(place(&mut clock, 1, 0, 10), (10, false));
+        assert_eq!(place(&mut clock, 1, 0, 11), (11, false));
+        // Out of order by no more than they may be.
+        assert_eq!(place(&mut clock, 1, 0, 11), (11, false));
         // A new run begins at 0, and so does one that was sought in.
-        assert_eq!(place(2, 0, false), (12, true));
-        assert_eq!(place(2, 1, false), (13, false));
-        assert_eq!(place(2, 2, false), (14, false));
-        assert_eq!(place(2, 0, false), (15, true));
+        assert_eq!(place(&mut clock, 2, 0, 0), (12, true));
+        assert_eq!(place(&mut clock, 2, 0, 1), (13, false));
+        assert_eq!(place(&mut clock, 2, 0, 2), (14, false));
+        assert_eq!(place(&mut clock, 2, 0, 0), (15, true));
         // A run that begins later keeps its times.
-        assert_eq!(place(3, 20, false), (35, true));
+        assert_eq!(place(&mut clock, 3, 0, 20), (20, true));
+    }
+
+    #[test]
+    fn sources_of_a_batch_have_times_of_their_own() {
+        let mut clock = Clock::new(1);
+        for own in 0..20 {
+            assert_eq!(place(&mut clock, 1, 0, 100 + own), (100 + own, false));
+            assert_eq!(place(&mut clock, 1, 1, own), (own, false));
+        }
+    }
+
+    #[test]
+    fn frames_follow_those_that_were_repeated_meanwhile() {
+        let mut clock = Clock::new(1);
+        assert_eq!(place(&mut clock, 1, 0, 5), (5, false));
+        clock.repeated = Some(9 * STEP_BACK);
+        assert_eq!(place(&mut clock, 1, 0, 6), (9, true));
+        assert_eq!(place(&mut clock, 1, 0, 7), (10, false));
+    }
+
+    #[test]
+    fn a_new_timeline_does_not_fall_back_at_all() {
+        let mut clock = Clock::new(1);
+        assert_eq!(place(&mut clock, 1, 0, 5), (5, false));
+        let facts = channel::Facts {
+            pts: Some(5 * STEP_BACK + STEP_BACK / 2),
+            discont: true,
+            ..channel::Facts::default()
+        };
+        assert_eq!(clock.place(&facts, 1), (Some(6 * STEP_BACK), true));
+    }
+
+    #[test]
+    fn times_of_any_size_are_times() {
+        let mut clock = Clock::new(1);
+        for (pts, duration) in [(5, u64::MAX), (0, 1), (u64::MAX, u64::MAX), (1, 1)] {
+            for discont in [false, true] {
+                let facts = channel::Facts {
+                    pts: Some(pts),
+                    duration: Some(duration),
+                    discont,
+                    ..channel::Facts::default()
+                };
+                let (pts, _) = clock.place(&facts, 1);
+                assert!(pts.unwrap() <= LATEST);
+            }
+        }
     }
 }

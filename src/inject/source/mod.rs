@@ -163,6 +163,9 @@ pub trait Source: Send {
         None
     }
 
+    /// The last frame was pushed again, up to this time.
+    fn repeated(&mut self, _until: gst::ClockTime) {}
+
     /// Go on from this place; only asked if the facts say seekable. Sources without timestamps of
     /// their own go by `frame`, the others by `time`.
     fn seek(&mut self, frame: u64, time: gst::ClockTime) -> Result<(), SourceError>;

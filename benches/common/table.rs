@@ -4,9 +4,50 @@
 
 //! Rounds, medians, and the table of them.
 
-use super::rows::{Goal, Row, Unit};
-use super::run::Load;
+use super::load::Load;
 use super::{Effort, Res};
+
+/// How a measured time is shown.
+#[derive(Debug, Clone, Copy)]
+pub enum Unit {
+    PerSecond,
+    Micros,
+    CpuMillis,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Goal {
+    /// Times as fast as the peer, at least.
+    TimesFaster(f64),
+    /// Microseconds more than the peer, at most.
+    MicrosMore(f64),
+    /// Times as long as the peer, at most.
+    TimesAsLong(f64),
+    /// Frames per second, at least, whatever the peer does.
+    PerSecond(f64),
+    /// Measured to be known.
+    None,
+}
+
+/// Seconds per frame.
+type Measure<'a> = Box<dyn FnMut() -> Res<f64> + 'a>;
+
+pub struct Row<'a> {
+    pub work: &'static str,
+    pub peer: &'static str,
+    pub unit: Unit,
+    pub goal: Goal,
+    pub ours: Measure<'a>,
+    pub theirs: Measure<'a>,
+    /// What else is to be known, found out after the rounds.
+    pub note: Option<Box<dyn FnOnce() -> Res<String> + 'a>>,
+}
+
+impl Row<'_> {
+    pub fn says(&self, word: &str) -> bool {
+        self.work.contains(word) || self.peer.contains(word)
+    }
+}
 
 /// The part of the machine that others may have for a round to count as undisturbed.
 const QUIET: f64 = 0.03;
@@ -66,6 +107,16 @@ impl Table {
 
     pub fn failed(&self) -> bool {
         self.failed
+    }
+
+    /// A row that cannot be measured here, and need not be.
+    pub fn leave_out(&mut self, row: &Row, reason: &str) {
+        let line = format!(
+            "| {} | {} | | | not run: {reason} | | | |",
+            row.work, row.peer
+        );
+        eprintln!("{line}");
+        self.lines.push(line);
     }
 
     pub fn measure(&mut self, mut row: Row) {
@@ -137,6 +188,16 @@ impl Table {
                 let ratios = pairs().map(|(ours, theirs)| theirs / ours).collect();
                 (ratios, String::new(), None)
             }
+            Goal::PerSecond(least) => {
+                let ratios = pairs().map(|(ours, theirs)| theirs / ours).collect();
+                let is_met = 1.0 / median(&ours) >= least;
+                (ratios, format!("at least {least}/s"), Some(is_met))
+            }
+            Goal::TimesAsLong(times) => {
+                let ratios: Vec<f64> = pairs().map(|(ours, theirs)| ours / theirs).collect();
+                let is_met = median(&ratios) <= times;
+                (ratios, format!("at most {times}x"), Some(is_met))
+            }
             Goal::MicrosMore(most) => {
                 let more: Vec<f64> = pairs()
                     .map(|(ours, theirs)| (ours - theirs) * 1e6)
@@ -145,10 +206,10 @@ impl Table {
                 (more, format!("at most {most} µs more"), Some(is_met))
             }
         };
-        let unit = if matches!(row.goal, Goal::MicrosMore(_)) {
-            " µs more"
-        } else {
-            "x"
+        let unit = match row.goal {
+            Goal::MicrosMore(_) => " µs more",
+            Goal::TimesAsLong(_) => "x as long",
+            _ => "x",
         };
         let (low, high) = spread(&compared);
         Ok(format!(
