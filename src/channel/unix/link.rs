@@ -417,6 +417,7 @@ impl Link {
                 };
                 released.push(held);
             }
+            state.finish(&self.socket);
             (state.outbox.clone(), state.held.len() < MAX_UNRELEASED)
         };
         // Back to its pool without the lock.
@@ -560,6 +561,14 @@ impl State {
         }
     }
 
+    /// After the last message. Not while the reader has frames: if it shut its half too, the kernel
+    /// would say that it closed, and they would be written to while it reads them.
+    fn finish(&self, socket: &Socket) {
+        if self.ended && self.queue.is_empty() && self.held.is_empty() {
+            socket.finish();
+        }
+    }
+
     /// Sends what the reader and its socket have room for.
     fn fill(&mut self, socket: &Socket, copies: &Copies) {
         if self.phase != Phase::Open || self.trouble.is_some() || self.deaf {
@@ -567,8 +576,8 @@ impl State {
         }
         let had_queue = !self.queue.is_empty();
         self.flush(socket);
-        if self.ended && had_queue && self.queue.is_empty() {
-            socket.finish();
+        if self.ended && had_queue {
+            self.finish(socket);
         }
         while !self.ended && self.queue.is_empty() && self.trouble.is_none() && !self.deaf {
             let Some(outbox) = self.outbox.clone() else {
@@ -591,9 +600,7 @@ impl State {
                     message.encode(&mut self.packet);
                     self.send(socket, None);
                     self.ended = true;
-                    if self.queue.is_empty() {
-                        socket.finish();
-                    }
+                    self.finish(socket);
                 }
                 Some(Popped::Frame(seq, parcel)) => {
                     if let Err(trouble) = self.frame(socket, copies, &outbox, seq, &parcel) {
