@@ -237,16 +237,18 @@ impl Outbox {
     }
 
     /// The producer is gone: what is on the way reaches the reader all the same, and the rest is
-    /// dropped.
-    pub fn leave(&self) {
+    /// dropped. Gives the number of those.
+    pub fn leave(&self) -> u64 {
         let mut state = self.state();
         state.closed = true;
         let waiting = std::mem::take(&mut state.waiting);
-        state.dropped += waiting.len() as u64;
+        let dropped = waiting.len() as u64;
+        state.dropped += dropped;
         drop(state);
         // Freed without the lock.
         drop(waiting);
         self.hand_over();
+        dropped
     }
 
     /// What is in flight reaches the reader whatever the producer does now.

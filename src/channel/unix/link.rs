@@ -39,6 +39,8 @@ pub struct Common {
     pub copies: Copies,
     /// Nobody is let in any more.
     pub stopping: AtomicBool,
+    /// Until when readers may take what was sent.
+    last_call: Mutex<Option<Instant>>,
     complaints: Mutex<Complaints>,
 }
 
@@ -55,8 +57,19 @@ impl Common {
             bell: Bell::new()?,
             copies: Copies::default(),
             stopping: AtomicBool::new(false),
+            last_call: Mutex::default(),
             complaints: Mutex::default(),
         })
+    }
+
+    pub fn last_call(&self) -> Option<Instant> {
+        let last_call = self.last_call.lock();
+        *last_call.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn set_last_call(&self, until: Option<Instant>) {
+        let last_call = self.last_call.lock();
+        *last_call.unwrap_or_else(PoisonError::into_inner) = until;
     }
 
     /// Says why a reader is refused, but not of each in a flood of them.
@@ -458,8 +471,10 @@ impl Link {
         self.leave();
     }
 
-    /// Stops by itself: the reader keeps what it has for as long as it likes.
-    pub fn stop(&self) {
+    /// Stops by itself: the reader keeps what it has for as long as it likes. Gives the number of
+    /// frames that it did not get.
+    pub fn stop(&self) -> u64 {
+        let mut dropped = 0;
         {
             let mut state = self.state();
             if state.phase == Phase::Open && !state.ended && state.queue.is_empty() {
@@ -470,12 +485,13 @@ impl Link {
             // Not detached: what the reader has still to take stays in flight.
             if let Some(outbox) = state.outbox.take() {
                 let unsent = state.queue.iter().filter(|(_, frame)| frame.is_some());
-                unsent.for_each(|_| outbox.lost());
+                dropped = unsent.map(|_| outbox.lost()).count() as u64;
                 drop(state);
-                outbox.leave();
+                dropped += outbox.leave();
             }
         }
         self.leave();
+        dropped
     }
 
     fn leave(&self) {

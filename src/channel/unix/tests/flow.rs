@@ -312,6 +312,49 @@ fn a_producer_does_not_wait_long_for_a_reader_that_takes_nothing() {
 }
 
 #[test]
+fn a_producer_that_stops_waits_as_long_as_it_is_told() {
+    let dir = dir();
+    let mut producer = Producer::open(&path(&dir), 8);
+    let mut reader = Reader::open(&path(&dir));
+    producer.wait_for_readers(1);
+    producer.send_all(8);
+    let server = producer.server.take().unwrap();
+    let start = Instant::now();
+    server.stop();
+    assert!(start.elapsed() < Duration::from_millis(500));
+    producer.wait_for_readers(0);
+    let reading = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(1500));
+        (0..8).for_each(|want| check(&reader.frame(), want));
+        assert!(matches!(reader.next(), Item::Stopped));
+        assert_eq!(reader.counts(), (8, 8, 0, 0));
+    });
+    assert_eq!(server.finish(PATIENCE), 0);
+    assert!(start.elapsed() > Duration::from_millis(1400));
+    assert_eq!(server.finish(PATIENCE), 0);
+    reading.join().unwrap();
+    assert_eq!(producer.counts(), (8, 8, 0, 0));
+
+    // Two at once, and what is dropped is told.
+    let dirs = [super::dir(), super::dir()];
+    let producers = dirs.each_ref().map(|dir| {
+        let mut producer = Producer::open(&path(dir), 8);
+        let reader = Reader::open(&path(dir));
+        producer.wait_for_readers(1);
+        producer.send_all(7);
+        (producer, reader)
+    });
+    let start = Instant::now();
+    let servers = producers.each_ref().map(|(producer, _)| producer.server.as_ref().unwrap());
+    servers.iter().for_each(|server| server.stop());
+    for server in servers {
+        let left = Duration::from_millis(300).saturating_sub(start.elapsed());
+        assert_eq!(server.finish(left), 3);
+    }
+    assert!(start.elapsed() < Duration::from_millis(900));
+}
+
+#[test]
 fn a_reader_ends_at_once_and_keeps_what_it_has() {
     let dir = dir();
     // Waiting for a producer.
