@@ -140,6 +140,15 @@ struct Held {
     buffer: gst::Buffer,
 }
 
+/// A message that the socket had no room for.
+#[derive(Debug)]
+struct Queued {
+    packet: Vec<u8>,
+    /// What its descriptor is of.
+    buffer: Option<gst::Buffer>,
+    is_frame: bool,
+}
+
 #[derive(Debug)]
 struct State {
     phase: Phase,
@@ -161,7 +170,7 @@ struct State {
     /// It receives nothing any more.
     deaf: bool,
     /// What the socket had no room for.
-    queue: VecDeque<(Vec<u8>, Option<gst::Buffer>)>,
+    queue: VecDeque<Queued>,
     packet: Vec<u8>,
     trouble: Option<Trouble>,
 }
@@ -383,7 +392,7 @@ impl Link {
             state.outbox = Some(outbox.clone());
             let session = hub.session();
             Message::Hello(Hello::Producer { session }).encode(&mut state.packet);
-            state.send(&self.socket, None);
+            state.send(&self.socket, None, false);
         }
         gst::info!(CAT, "reader {} is there", self.number);
         hub.add(&outbox);
@@ -465,7 +474,7 @@ impl Link {
                     text,
                 };
                 Message::Refuse(refuse).encode(&mut state.packet);
-                state.send(&self.socket, None);
+                state.send(&self.socket, None, false);
             }
         }
         self.leave();
@@ -480,11 +489,11 @@ impl Link {
             if state.phase == Phase::Open && !state.ended && state.queue.is_empty() {
                 let frames = state.outbox.as_ref().map_or(0, |it| it.counts().sent);
                 Message::Stop(frames).encode(&mut state.packet);
-                state.send(&self.socket, None);
+                state.send(&self.socket, None, false);
             }
             // Not detached: what the reader has still to take stays in flight.
             if let Some(outbox) = state.outbox.take() {
-                let unsent = state.queue.iter().filter(|(_, frame)| frame.is_some());
+                let unsent = state.queue.iter().filter(|queued| queued.is_frame);
                 dropped = unsent.map(|_| outbox.lost()).count() as u64;
                 drop(state);
                 dropped += outbox.leave();
@@ -544,10 +553,13 @@ impl State {
     }
 
     /// Sends `packet`, or queues it.
-    fn send(&mut self, socket: &Socket, buffer: Option<gst::Buffer>) {
+    fn send(&mut self, socket: &Socket, buffer: Option<gst::Buffer>, is_frame: bool) {
         if !self.queue.is_empty() || !self.try_send(socket, &buffer) {
-            let packet = std::mem::take(&mut self.packet);
-            self.queue.push_back((packet, buffer));
+            self.queue.push_back(Queued {
+                packet: std::mem::take(&mut self.packet),
+                buffer,
+                is_frame,
+            });
         }
     }
 
@@ -567,11 +579,11 @@ impl State {
     }
 
     fn flush(&mut self, socket: &Socket) {
-        while let Some((packet, buffer)) = self.queue.pop_front() {
-            let spare = std::mem::replace(&mut self.packet, packet);
-            if !self.try_send(socket, &buffer) {
-                let packet = std::mem::replace(&mut self.packet, spare);
-                self.queue.push_front((packet, buffer));
+        while let Some(mut queued) = self.queue.pop_front() {
+            std::mem::swap(&mut self.packet, &mut queued.packet);
+            if !self.try_send(socket, &queued.buffer) {
+                std::mem::swap(&mut self.packet, &mut queued.packet);
+                self.queue.push_front(queued);
                 return;
             }
         }
@@ -614,7 +626,7 @@ impl State {
                         Last::Stopped => Message::Stop(frames),
                     };
                     message.encode(&mut self.packet);
-                    self.send(socket, None);
+                    self.send(socket, None, false);
                     self.ended = true;
                     self.finish(socket);
                 }
@@ -667,7 +679,7 @@ impl State {
             self.caps_id = caps.id;
             self.caps = Some(info.clone());
             Message::Caps(caps).encode(&mut self.packet);
-            self.send(socket, None);
+            self.send(socket, None, false);
         }
         let head = FrameHead {
             seq,
@@ -691,7 +703,7 @@ impl State {
             gst::warning!(CAT, "frame {seq}: {left_out} detections do not fit");
         }
         let buffer = exported.buffer().clone();
-        self.send(socket, head.new_slot.then(|| buffer.clone()));
+        self.send(socket, head.new_slot.then(|| buffer.clone()), true);
         let nth = self.sent;
         self.sent += 1;
         self.held.insert(seq, Held { nth, buffer });

@@ -355,6 +355,38 @@ fn a_producer_that_stops_waits_as_long_as_it_is_told() {
 }
 
 #[test]
+fn frames_that_a_socket_had_no_room_for_are_dropped_by_a_stop() {
+    let dir = dir();
+    let mut producer = Producer::open(&path(&dir), 8);
+    let mut raw = Raw::connect(&path(&dir));
+    raw.hello();
+    producer.wait_for_readers(1);
+    // Four packets are more than it holds. Only the first brings the slot.
+    let (picture, mut facts) = Arc::into_inner(producer.origin.parcel(&producer.info, 0))
+        .unwrap()
+        .into_parts();
+    let detection = Detection {
+        label: "x".repeat(1000).into(),
+        ..Detection::default()
+    };
+    facts.meta.detections = vec![detection; 120];
+    let parcel = Arc::new(Parcel::new(picture, facts, 0, None));
+    for _ in 0..6 {
+        producer.hub.send(&parcel, Full::Refuse).unwrap();
+    }
+    let server = producer.server.take().unwrap();
+    let dropped = server.finish(Duration::from_millis(100));
+    let mut heard = 0;
+    while let Some(message) = raw.hear() {
+        heard += u64::from(matches!(message, Message::Frame(_)));
+    }
+    assert!(heard < 4);
+    assert_eq!(heard + dropped, 6);
+    assert_eq!(producer.counts(), (6, 0, dropped, heard));
+    drop(server);
+}
+
+#[test]
 fn a_reader_ends_at_once_and_keeps_what_it_has() {
     let dir = dir();
     // Waiting for a producer.
