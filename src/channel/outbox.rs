@@ -35,6 +35,8 @@ struct State {
     waiting: VecDeque<(u64, Arc<Parcel>)>,
     /// Popped, and not received yet.
     on_the_way: VecDeque<Arc<Parcel>>,
+    /// Likewise, of which the pixels are not needed any more.
+    handed: usize,
     sent: u64,
     received: u64,
     dropped: u64,
@@ -49,7 +51,7 @@ struct State {
 
 impl State {
     fn in_flight(&self) -> usize {
-        self.waiting.len() + self.on_the_way.len()
+        self.waiting.len() + self.on_the_way.len() + self.handed
     }
 
     fn drop_one(&mut self, number: u64, parcel: &Parcel) {
@@ -207,10 +209,12 @@ impl Outbox {
     /// false if there are not so many.
     pub fn received(&self, frames: usize) -> bool {
         let mut state = self.state();
-        if frames > state.on_the_way.len() {
+        if frames > state.on_the_way.len() + state.handed {
             return false;
         }
-        let taken: Vec<_> = state.on_the_way.drain(..frames).collect();
+        let handed = frames.min(state.handed);
+        state.handed -= handed;
+        let taken: Vec<_> = state.on_the_way.drain(..frames - handed).collect();
         state.received += frames as u64;
         drop(state);
         taken.iter().for_each(|parcel| parcel.taken());
@@ -220,7 +224,8 @@ impl Outbox {
 
     /// How many frames are on the way.
     pub fn on_the_way(&self) -> usize {
-        self.state().on_the_way.len()
+        let state = self.state();
+        state.on_the_way.len() + state.handed
     }
 
     /// How many frames are not received.
@@ -244,10 +249,13 @@ impl Outbox {
         let waiting = std::mem::take(&mut state.waiting);
         let dropped = waiting.len() as u64;
         state.dropped += dropped;
+        let on_the_way = std::mem::take(&mut state.on_the_way);
+        // The reader has the pixels, and they are not kept for it: who asks for counts keeps this.
+        state.handed += on_the_way.len();
         drop(state);
-        // Freed without the lock.
+        // Told and freed without the lock.
         drop(waiting);
-        self.hand_over();
+        on_the_way.iter().for_each(|parcel| parcel.taken());
         dropped
     }
 
@@ -266,7 +274,8 @@ impl Outbox {
         state.closed = true;
         let waiting = std::mem::take(&mut state.waiting);
         let on_the_way = std::mem::take(&mut state.on_the_way);
-        state.dropped += (waiting.len() + on_the_way.len()) as u64;
+        let handed = std::mem::take(&mut state.handed);
+        state.dropped += (waiting.len() + on_the_way.len() + handed) as u64;
         drop(state);
         // Freed without the lock.
         drop((waiting, on_the_way));

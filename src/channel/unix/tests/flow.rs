@@ -298,10 +298,17 @@ fn a_producer_does_not_wait_long_for_a_reader_that_takes_nothing() {
     let mut producer = Producer::open(&path(&dir), 8);
     let mut reader = Reader::open(&path(&dir));
     producer.wait_for_readers(1);
-    producer.send_all(8);
+    let mut parcels = Vec::new();
+    for number in 0..8 {
+        let parcel = producer.origin.parcel(&producer.info, number);
+        producer.hub.send(&parcel, Full::Refuse).unwrap();
+        parcels.push(Arc::downgrade(&parcel));
+    }
     let start = Instant::now();
     producer.server = None;
     let took = start.elapsed();
+    // The counts are kept, and the pixels are not.
+    assert!(parcels.iter().all(|parcel| parcel.strong_count() == 0));
     assert!(took > Duration::from_millis(900) && took < Duration::from_secs(3));
     assert_eq!(producer.counts(), (8, 0, 4, 4));
     for want in 0..4 {
