@@ -25,6 +25,8 @@ const MAX_LINKS: usize = 64;
 const MAX_SILENT: usize = 16;
 /// Connections that are told that there is no room for them.
 const MAX_REFUSED: usize = 16;
+/// Connections that are accepted before it is the turn of the readers.
+const TURN: usize = 16;
 /// How long readers may take for the last frames when nobody says how long they may.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 /// How long not to accept when there are no descriptors.
@@ -191,9 +193,9 @@ impl Shared {
     }
 
     fn accept(&self, door: &mut Door, links: &mut Vec<Arc<Link>>) {
-        loop {
+        for _ in 0..TURN {
             let silent = links.iter().filter(|link| link.is_silent()).count();
-            if silent >= MAX_SILENT {
+            if silent >= MAX_SILENT || self.common.stopping.load(Ordering::Acquire) {
                 return;
             }
             let socket = match door.listener.accept() {

@@ -382,6 +382,41 @@ fn floods_of_readers() {
 }
 
 #[test]
+fn floods_of_readers_that_there_is_no_room_for() {
+    let mut rig = Rig::new();
+    let raws: Vec<_> = (0..63)
+        .map(|_| {
+            let mut raw = rig.connect();
+            raw.hello();
+            raw
+        })
+        .collect();
+    rig.producer.wait_for_readers(64);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    drop(Socket::connect(&path(&rig.dir)));
+                }
+            });
+        }
+        // What the reader says is heard all the same.
+        for _ in 0..100 {
+            let want = rig.producer.next;
+            rig.producer.send(Full::DropNewest).unwrap();
+            check(&rig.reader.frame(), want);
+        }
+        let start = Instant::now();
+        rig.producer.server = None;
+        let took = start.elapsed();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(took < Duration::from_secs(4), "{took:?}");
+    });
+    drop(raws);
+}
+
+#[test]
 fn who_does_not_say_hello_in_time_is_told() {
     let mut rig = Rig::new();
     let mut raws: Vec<_> = (0..3).map(|_| rig.connect()).collect();
