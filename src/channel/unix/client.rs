@@ -18,7 +18,7 @@ use gst_video::{VideoFrameFlags, VideoInfo, VideoMeta};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::socket::{Received, Sent, Socket, SocketError};
-use super::{Bell, CAT, until};
+use super::{BUSY, Bell, CAT, until};
 use crate::channel::wire::{
     self, Caps, FrameHead, HELLO_LIMIT, Hello, MAX_PACKET, MAX_UNRELEASED, MAX_UNTAKEN, Memory,
     Message, Reason, Refuse, Slots, WireError, encode_release, encode_taken,
@@ -257,7 +257,7 @@ impl Shared {
                 PollFd::new(&*self.bell, PollFlags::IN),
                 PollFd::new(&line.socket, line.interest() & PollFlags::OUT),
             ];
-            wait(&mut fds, None)?;
+            wait(&mut fds, line.busy_until())?;
             let is_over = fds[1].revents().intersects(PollFlags::HUP | PollFlags::ERR);
             self.bell.hush();
             line.flush();
@@ -288,6 +288,8 @@ struct Words {
     released: Vec<u64>,
     /// Frames that were received and not released.
     in_use: usize,
+    /// When to try again, if not when the socket has room.
+    busy_until: Option<Instant>,
     /// Nothing can be said any more.
     is_mute: bool,
     /// The thread waits for the last frame to be released.
@@ -343,8 +345,14 @@ impl Line {
         self.words().send(&self.socket);
     }
 
+    fn busy_until(&self) -> Option<Instant> {
+        let words = self.words();
+        words.busy_until.filter(|_| words.has_more())
+    }
+
     fn interest(&self) -> PollFlags {
-        match self.words().has_more() {
+        let words = self.words();
+        match words.has_more() && words.busy_until.is_none() {
             true => PollFlags::IN | PollFlags::OUT,
             false => PollFlags::IN,
         }
@@ -379,6 +387,10 @@ impl Words {
     }
 
     fn send(&mut self, socket: &Socket) {
+        if self.busy_until.is_some_and(|until| until > Instant::now()) {
+            return;
+        }
+        self.busy_until = None;
         while self.has_more() {
             let before = self.released.len();
             // What is released was taken before.
@@ -395,6 +407,10 @@ impl Words {
                     self.released.drain(..before - left);
                 }
                 Ok(Sent::WouldBlock) => return,
+                Ok(Sent::Busy) => {
+                    self.busy_until = Some(Instant::now() + BUSY);
+                    return;
+                }
                 // The thread will see.
                 Ok(Sent::Closed) | Err(_) => self.is_mute = true,
             }
@@ -475,16 +491,19 @@ impl<'a> Connection<'a> {
             }
             if !is_said {
                 // It is the first: there is room for it.
-                is_said = true;
-                self.line.socket.send(&packet, None)?;
+                is_said = self.line.socket.send(&packet, None)? != Sent::Busy;
             }
             self.line.flush();
+            let busy = match is_said {
+                true => self.line.busy_until(),
+                false => Some(Instant::now() + BUSY),
+            };
             let limit = self.session.is_none().then_some(limit);
             let mut fds = [
                 PollFd::new(&*self.shared.bell, PollFlags::IN),
                 PollFd::new(&self.line.socket, self.line.interest()),
             ];
-            wait(&mut fds, limit)?;
+            wait(&mut fds, limit.into_iter().chain(busy).min())?;
             self.shared.bell.hush();
             if limit.is_some_and(|limit| limit <= Instant::now()) {
                 return Err(ClientError::Silent);

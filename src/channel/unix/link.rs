@@ -15,7 +15,7 @@ use rustix::event::PollFlags;
 
 use super::export::{Copies, Exported, place};
 use super::socket::{Received, Sent, Socket};
-use super::{Bell, CAT, SocketError};
+use super::{BUSY, Bell, CAT, SocketError};
 use crate::channel::wire::{
     Caps, FrameHead, HELLO_LIMIT, Hello, MAX_UNRELEASED, MAX_UNTAKEN, Memory, Message, Reason,
     Refuse, Slots, WireError,
@@ -171,6 +171,8 @@ struct State {
     deaf: bool,
     /// What the socket had no room for.
     queue: VecDeque<Queued>,
+    /// When to try again, if not when the socket has room.
+    busy_until: Option<Instant>,
     packet: Vec<u8>,
     trouble: Option<Trouble>,
 }
@@ -206,6 +208,7 @@ impl Link {
                 has_lost: false,
                 deaf: false,
                 queue: VecDeque::new(),
+                busy_until: None,
                 packet: Vec::new(),
                 trouble: None,
             }),
@@ -233,15 +236,19 @@ impl Link {
         let state = self.state();
         match state.phase {
             Phase::Quiet | Phase::Gone => PollFlags::empty(),
-            _ if state.queue.is_empty() || state.deaf => PollFlags::IN,
+            _ if state.queue.is_empty() || state.deaf || state.busy_until.is_some() => {
+                PollFlags::IN
+            }
             _ => PollFlags::IN | PollFlags::OUT,
         }
     }
 
     /// When to look after it in any case.
     pub fn deadline(&self) -> Option<Instant> {
-        match self.state().phase {
+        let state = self.state();
+        match state.phase {
             Phase::Hello { until } | Phase::Leaving { until } => Some(until),
+            Phase::Open if !state.deaf && !state.queue.is_empty() => state.busy_until,
             _ => None,
         }
     }
@@ -569,6 +576,10 @@ impl State {
         match socket.send(&self.packet, memory.map(|shared| shared.fd)) {
             Ok(Sent::Sent) => (),
             Ok(Sent::WouldBlock) => return false,
+            Ok(Sent::Busy) => {
+                self.busy_until = Some(Instant::now() + BUSY);
+                return false;
+            }
             // What it still has to say is to be heard first.
             Ok(Sent::Closed) => self.deaf = true,
             Err(error) => {
@@ -579,6 +590,10 @@ impl State {
     }
 
     fn flush(&mut self, socket: &Socket) {
+        if self.busy_until.is_some_and(|until| until > Instant::now()) {
+            return;
+        }
+        self.busy_until = None;
         while let Some(mut queued) = self.queue.pop_front() {
             std::mem::swap(&mut self.packet, &mut queued.packet);
             if !self.try_send(socket, &queued.buffer) {

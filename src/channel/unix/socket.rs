@@ -294,6 +294,9 @@ fn clear(at: &At, address: &SocketAddrUnix) -> Result<(), SocketError> {
 pub enum Sent {
     Sent,
     WouldBlock,
+    /// The kernel has no memory for it, or for more descriptors on their way. No poll says when it
+    /// has.
+    Busy,
     /// The peer is gone. What it sent before can still be received.
     Closed,
 }
@@ -352,6 +355,11 @@ impl Socket {
 
     /// Sends a packet, all of it or nothing.
     pub fn send(&self, packet: &[u8], fd: Option<BorrowedFd<'_>>) -> Result<Sent, SocketError> {
+        #[cfg(test)]
+        if let left @ 1.. = BUSY_SENDS.get() {
+            BUSY_SENDS.set(left - 1);
+            return Ok(Sent::Busy);
+        }
         let fds: &[BorrowedFd<'_>] = fd.as_slice();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         loop {
@@ -363,6 +371,7 @@ impl Socket {
             match rustix::net::sendmsg(&self.fd, &[IoSlice::new(packet)], &mut control, flags) {
                 Ok(_) => return Ok(Sent::Sent),
                 Err(Errno::AGAIN) => return Ok(Sent::WouldBlock),
+                Err(Errno::TOOMANYREFS | Errno::NOBUFS | Errno::NOMEM) => return Ok(Sent::Busy),
                 Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => return Ok(Sent::Closed),
                 Err(Errno::INTR) => (),
                 Err(errno) => return Err(errno.into()),
@@ -415,6 +424,12 @@ impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many sends of this thread are to find the kernel out of memory.
+    pub static BUSY_SENDS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use std::thread;
 
+use super::socket::BUSY_SENDS;
 use super::*;
 
 #[test]
@@ -391,6 +392,32 @@ fn frames_that_a_socket_had_no_room_for_are_dropped_by_a_stop() {
     assert_eq!(heard + dropped, 6);
     assert_eq!(producer.counts(), (6, 0, dropped, heard));
     drop(server);
+}
+
+#[test]
+fn what_the_kernel_has_no_memory_for_is_sent_later() {
+    let dir = dir();
+    let mut producer = Producer::open(&path(&dir), 8);
+    let mut reader = Reader::open(&path(&dir));
+    producer.wait_for_readers(1);
+    for turn in 0..5 {
+        // Of the producer: the rest is sent by its other thread.
+        BUSY_SENDS.set(1);
+        producer.send_all(4);
+        assert_eq!(BUSY_SENDS.get(), 0);
+        let kept: Vec<_> = (0..4).map(|_| reader.frame()).collect();
+        for (want, parcel) in (4 * turn..).zip(&kept) {
+            check(parcel, want);
+        }
+        producer.wait(|| producer.hub.in_flight() == 0);
+        // And of the reader.
+        BUSY_SENDS.set(1);
+        drop(kept);
+        assert_eq!(BUSY_SENDS.get(), 0);
+    }
+    producer.hub.end();
+    assert!(matches!(reader.next(), Item::End));
+    assert_eq!(reader.counts(), (20, 20, 0, 0));
 }
 
 #[test]
