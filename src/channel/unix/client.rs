@@ -465,6 +465,7 @@ impl<'a> Connection<'a> {
                 ClientError::Socket(SocketError::Truncated | SocketError::Descriptors) => {
                     Some(Reason::MESSAGE)
                 }
+                ClientError::Socket(SocketError::NoDescriptors) => Some(Reason::MEMORY),
                 ClientError::Buffer => Some(Reason::PICTURES),
                 _ => None,
             };

@@ -80,6 +80,11 @@ pub enum SocketError {
     Truncated,
     #[error("a packet has more descriptors than any may have")]
     Descriptors,
+    #[error(
+        "a descriptor could not be received: this process probably has as many open files as it \
+         may (ulimit -n)"
+    )]
+    NoDescriptors,
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -400,8 +405,12 @@ impl Socket {
                     fds.extend(rights);
                 }
             }
-            if got.flags.contains(ReturnFlags::CTRUNC) || fds.len() >= MAX_FDS {
+            if fds.len() >= MAX_FDS {
                 return Err(SocketError::Descriptors);
+            }
+            // There was room for what came.
+            if got.flags.contains(ReturnFlags::CTRUNC) {
+                return Err(SocketError::NoDescriptors);
             }
             if got.flags.contains(ReturnFlags::TRUNC) {
                 return Err(SocketError::Truncated);

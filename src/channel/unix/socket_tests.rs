@@ -241,6 +241,37 @@ fn packets_and_descriptors_arrive_whole() {
     }
 }
 
+/// The limit is one of the whole process.
+#[test]
+#[ignore = "run by a_descriptor_too_many_is_told_from_none_to_spare"]
+fn in_a_process_of_its_own() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    use std::os::fd::AsRawFd;
+
+    let dir = Dir::new();
+    let (one, other) = pair(&dir);
+    let file = File::open("/dev/zero").unwrap();
+    other.send(&[1; 8], Some(file.as_fd())).unwrap();
+    let limit = getrlimit(Resource::Nofile);
+    let next = File::open("/dev/zero").unwrap().as_raw_fd();
+    let current = Some(next as u64);
+    setrlimit(Resource::Nofile, Rlimit { current, ..limit }).unwrap();
+    let got = one.recv(&mut [0; 200]);
+    setrlimit(Resource::Nofile, limit).unwrap();
+    assert!(matches!(got, Err(SocketError::NoDescriptors)), "{got:?}");
+}
+
+#[test]
+fn a_descriptor_too_many_is_told_from_none_to_spare() {
+    let name = "channel::unix::socket::tests::in_a_process_of_its_own";
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "--test-threads=1", name])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && text.contains("1 passed"), "{text}");
+}
+
 #[test]
 fn a_full_socket_and_a_closed_one() {
     let dir = Dir::new();
