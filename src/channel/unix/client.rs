@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,9 @@ use crate::mem::shm::{Mapping, ShmError, map};
 
 /// How often to look for a producer.
 const RETRY: Duration = Duration::from_millis(100);
+
+/// Bytes of host memory that a connection may have mapped.
+const MAX_MAPPED: u64 = 4 << 30;
 
 /// Why nothing more can be understood of a producer.
 #[derive(Debug, thiserror::Error)]
@@ -438,6 +441,8 @@ struct Connection<'a> {
     session: Option<u64>,
     caps: Option<(Caps, VideoInfo)>,
     slots: Slots<Arc<Mapping>>,
+    /// Of slots that are remembered, and of frames that are in use.
+    mapped: Vec<Weak<Mapping>>,
     /// Frames.
     received: u64,
     next_seq: u64,
@@ -451,6 +456,7 @@ impl<'a> Connection<'a> {
             session: None,
             caps: None,
             slots: Slots::default(),
+            mapped: Vec::new(),
             received: 0,
             next_seq: 0,
         }
@@ -603,7 +609,13 @@ impl<'a> Connection<'a> {
                 if self.slots.knows(head.slot) {
                     return Err(WireError::SlotKnown(head.slot).into());
                 }
+                if !has_room(&mut self.mapped, head.slot_size, MAX_MAPPED) {
+                    return Err(ClientError::Nonsense(
+                        "more memory is to be mapped than the 4 GiB that a connection may",
+                    ));
+                }
                 let mapping = Arc::new(map(fd, head.slot_size)?);
+                self.mapped.push(Arc::downgrade(&mapping));
                 self.slots.add(&head, mapping.clone())?;
                 mapping
             }
@@ -646,6 +658,14 @@ impl<'a> Connection<'a> {
             .push(Item::Frame(parcel), Some(self.line.clone()));
         Ok(())
     }
+}
+
+/// Whether so many bytes more are within `most`. Forgets what is not mapped any more.
+pub(super) fn has_room(mapped: &mut Vec<Weak<Mapping>>, more: u64, most: u64) -> bool {
+    mapped.retain(|mapping| mapping.strong_count() > 0);
+    let sizes = mapped.iter().filter_map(Weak::upgrade);
+    let bytes: u64 = sizes.map(|mapping| mapping.size() as u64).sum();
+    bytes.saturating_add(more) <= most
 }
 
 /// The picture where it is. `None` if it is not within the mapping.

@@ -10,7 +10,7 @@ use super::*;
 use crate::channel::wire::{
     Caps, Frame as WireFrame, FrameHead, Memory, PlaneAt, Planes, Reason, Refuse,
 };
-use crate::mem::shm::{Bytes, alloc, identify};
+use crate::mem::shm::{Bytes, alloc, identify, map};
 
 const SLOT: u64 = 10_000;
 
@@ -450,6 +450,23 @@ fn slots_are_forgotten_in_turn() {
     assert!(matches!(send(&mut rig, 0, false), Item::Frame(_)));
     assert!(matches!(send(&mut rig, 1, true), Item::Frame(_)));
     assert!(matches!(send(&mut rig, 2, false), Item::Broken(_)));
+}
+
+#[test]
+fn what_is_mapped_is_bounded() {
+    let rig = Rig::new();
+    let mut kept = Vec::new();
+    let mut mapped = Vec::new();
+    for _ in 0..3 {
+        assert!(client::has_room(&mut mapped, SLOT, 3 * SLOT));
+        let mapping = Arc::new(map(rig.fd(), SLOT).unwrap());
+        mapped.push(Arc::downgrade(&mapping));
+        kept.push(mapping);
+    }
+    assert!(!client::has_room(&mut mapped, 1, 3 * SLOT));
+    kept.pop();
+    assert!(client::has_room(&mut mapped, SLOT, 3 * SLOT));
+    assert!(!client::has_room(&mut mapped, u64::MAX, 3 * SLOT));
 }
 
 #[test]
