@@ -128,6 +128,13 @@ impl Client {
     }
 }
 
+#[cfg(test)]
+impl Client {
+    pub(super) fn ring(&self) {
+        self.shared.bell.ring();
+    }
+}
+
 impl Receive for Client {
     fn poll(&mut self) -> Option<Item> {
         let (item, line) = {
@@ -207,7 +214,7 @@ impl Shared {
             }
             match over? {
                 Over::Dropped => return Ok(()),
-                Over::Unheard => self.sleep(Some(Instant::now() + RETRY))?,
+                Over::Unheard => self.pause()?,
                 Over::Stopped => self.push(Item::Stopped, None),
                 Over::End => {
                     self.push(Item::End, None);
@@ -241,8 +248,17 @@ impl Shared {
             if !std::mem::replace(&mut said, true) {
                 gst::info!(CAT, "no producer at {} yet: waiting", self.path.display());
             }
-            self.sleep(Some(Instant::now() + RETRY))?;
+            self.pause()?;
         }
+    }
+
+    /// Until it may be tried again, or not at all. The bell also rings for frames that are let go.
+    fn pause(&self) -> Result<(), ClientError> {
+        let until = Instant::now() + RETRY;
+        while !self.is_stopping() && Instant::now() < until {
+            self.sleep(Some(until))?;
+        }
+        Ok(())
     }
 
     fn sleep(&self, limit: Option<Instant>) -> Result<(), ClientError> {

@@ -453,6 +453,22 @@ fn slots_are_forgotten_in_turn() {
 }
 
 #[test]
+fn a_producer_is_not_looked_for_too_often() {
+    let rig = Rig::new();
+    let start = Instant::now();
+    // Gone before they say anything, while the bell rings.
+    for _ in 0..5 {
+        let raw = rig.accept();
+        drop(raw);
+        for _ in 0..20 {
+            rig.reader.client.ring();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    assert!(start.elapsed() >= Duration::from_millis(400));
+}
+
+#[test]
 fn what_is_mapped_is_bounded() {
     let rig = Rig::new();
     let mut kept = Vec::new();
