@@ -33,12 +33,13 @@ const BACKLOG: i32 = 64;
 const MAX_FDS: usize = 2;
 
 impl Access {
-    /// Root may be anywhere.
-    pub fn admits(self, own: User, peer: User) -> bool {
+    /// Root may be anywhere. `group` is that of the socket's file, which differs from ours in a
+    /// directory that gives its own to what is in it.
+    pub fn admits(self, own: &User, peer: &User, group: Option<u32>) -> bool {
         let user = peer.uid == own.uid || peer.uid == 0;
         match self {
             Self::User => user,
-            Self::Group => user || peer.gid == own.gid,
+            Self::Group => user || peer.is_in(own.gid) || group.is_some_and(|it| peer.is_in(it)),
             Self::All => true,
         }
     }
@@ -215,6 +216,7 @@ pub struct Listener {
     fd: OwnedFd,
     at: At,
     inode: Inode,
+    group: u32,
     /// Released last.
     _lock: Lock,
 }
@@ -234,11 +236,12 @@ impl Listener {
             Err(Errno::ADDRINUSE) => return Err(SocketError::Taken(path.into())),
             bound => bound.map_err(at.failed("create"))?,
         }
-        let inode = inode(&at.stat().map_err(at.failed("open"))?);
+        let stat = at.stat().map_err(at.failed("open"))?;
         let listener = Self {
             fd,
             at,
-            inode,
+            inode: inode(&stat),
+            group: stat.st_gid,
             _lock: lock,
         };
         let at = &listener.at;
@@ -253,7 +256,10 @@ impl Listener {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         loop {
             match rustix::net::accept_with(&self.fd, flags) {
-                Ok(fd) => return Ok(Some(Socket { fd })),
+                Ok(fd) => {
+                    let group = Some(self.group);
+                    return Ok(Some(Socket { fd, group }));
+                }
                 Err(Errno::AGAIN) => return Ok(None),
                 Err(Errno::INTR | Errno::CONNABORTED) => (),
                 Err(errno) => return Err(errno),
@@ -319,6 +325,8 @@ pub enum Received {
 #[derive(Debug)]
 pub struct Socket {
     fd: OwnedFd,
+    /// Whose members may be at the other end, besides ours: that of the file.
+    group: Option<u32>,
 }
 
 impl Socket {
@@ -327,7 +335,13 @@ impl Socket {
         let address = address(path)?;
         let fd = socket()?;
         match rustix::io::retry_on_intr(|| rustix::net::connect(&fd, &address)) {
-            Ok(()) => Ok(Some(Self { fd })),
+            Ok(()) => {
+                // Who made the file chose its group: it says something if it is one of ours.
+                let there = rustix::fs::statat(CWD, path, AtFlags::empty());
+                let group = there.ok().map(|stat| stat.st_gid);
+                let group = group.filter(|group| User::own().is_in(*group));
+                Ok(Some(Self { fd, group }))
+            }
             // Too many wait to be accepted.
             Err(Errno::AGAIN | Errno::NOENT) => Ok(None),
             Err(Errno::CONNREFUSED) => {
@@ -349,7 +363,7 @@ impl Socket {
     /// Whether the process at the other end may be there.
     pub fn check(&self, access: Access) -> Result<(), SocketError> {
         let peer = User::of_peer(self.fd.as_fd())?;
-        match access.admits(User::own(), peer) {
+        match access.admits(&User::own(), &peer, self.group) {
             true => Ok(()),
             false => Err(SocketError::NotAdmitted {
                 uid: peer.uid,

@@ -311,8 +311,21 @@ fn a_full_socket_and_a_closed_one() {
 
 #[test]
 fn who_is_admitted() {
-    let user = |uid, gid| User { uid, gid };
+    let user = |uid, gid| User {
+        uid,
+        gid,
+        groups: vec![500, 501],
+    };
     let own = user(1000, 100);
+    let member = user(1001, 101);
+    // Supplementary groups of ours are ours alone.
+    assert!(!Access::Group.admits(&own, &member, None));
+    assert!(!Access::Group.admits(&own, &member, Some(502)));
+    for group in [101, 500, 501] {
+        assert!(Access::Group.admits(&own, &member, Some(group)));
+        assert!(!Access::User.admits(&own, &member, Some(group)));
+        assert!(Access::Group.admits(&user(1000, group), &member, None));
+    }
     for (peer, same_user, same_group) in [
         (user(1000, 100), true, true),
         (user(1000, 5), true, true),
@@ -322,8 +335,8 @@ fn who_is_admitted() {
         // Whom the kernel has no number for.
         (user(u32::MAX, u32::MAX), false, false),
     ] {
-        assert_eq!(Access::User.admits(own, peer), same_user, "{peer:?}");
-        assert_eq!(Access::Group.admits(own, peer), same_group, "{peer:?}");
-        assert!(Access::All.admits(own, peer));
+        assert_eq!(Access::User.admits(&own, &peer, None), same_user, "{peer:?}");
+        assert_eq!(Access::Group.admits(&own, &peer, None), same_group, "{peer:?}");
+        assert!(Access::All.admits(&own, &peer, None));
     }
 }
