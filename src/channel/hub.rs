@@ -4,7 +4,7 @@
 
 //! The sending side of a channel: all its readers.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::outbox::{Last, Outbox, Wake};
 use super::{Counts, Parcel};
@@ -47,6 +47,7 @@ pub struct Hub {
     session: u64,
     /// For the writer: there may be room, a reader, or nothing left.
     emptied: Wake,
+    failure: OnceLock<String>,
 }
 
 impl std::fmt::Debug for Hub {
@@ -64,7 +65,20 @@ impl Hub {
             bound,
             session: uuid::Uuid::new_v4().as_u64_pair().0,
             emptied,
+            failure: OnceLock::new(),
         }
+    }
+
+    /// Nothing reaches a reader any more: whoever sends, or waits for room, is to give up.
+    pub(super) fn fail(&self, why: &str) {
+        // The first stays.
+        let _ = self.failure.set(why.into());
+        (self.emptied)();
+    }
+
+    /// Why nothing can be sent any more.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.get().cloned()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

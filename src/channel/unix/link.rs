@@ -42,6 +42,9 @@ pub struct Common {
     /// Until when readers may take what was sent.
     last_call: Mutex<Option<Instant>>,
     complaints: Mutex<Complaints>,
+    /// The thread is to.
+    #[cfg(test)]
+    pub panics: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +62,8 @@ impl Common {
             stopping: AtomicBool::new(false),
             last_call: Mutex::default(),
             complaints: Mutex::default(),
+            #[cfg(test)]
+            panics: AtomicBool::new(false),
         })
     }
 

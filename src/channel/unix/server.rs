@@ -65,6 +65,7 @@ impl Server {
                         CAT,
                         "the thread of a channel failed: its readers are let go"
                     );
+                    own.common.hub.fail("the thread that serves its readers failed");
                 }
                 links.iter().map(|link| link.stop()).sum()
             })?;
@@ -123,6 +124,8 @@ impl Shared {
         });
         let mut last_call = None;
         loop {
+            #[cfg(test)]
+            assert!(!self.common.panics.load(Ordering::Acquire));
             if self.common.stopping.load(Ordering::Acquire) {
                 // The next producer may have the path at once.
                 door = None;

@@ -470,6 +470,22 @@ fn a_reader_ends_at_once_and_keeps_what_it_has() {
 }
 
 #[test]
+fn a_producer_gets_to_know_that_its_thread_failed() {
+    let dir = dir();
+    let mut producer = Producer::open(&path(&dir), 8);
+    let mut reader = Reader::open(&path(&dir));
+    producer.wait_for_readers(1);
+    producer.send_all(1);
+    check(&reader.frame(), 0);
+    assert_eq!(producer.hub.failure(), None);
+    let common = producer.common().clone();
+    common.panics.store(true, std::sync::atomic::Ordering::Release);
+    common.bell.ring();
+    producer.wait(|| producer.hub.failure().is_some());
+    assert!(matches!(reader.next(), Item::Stopped));
+}
+
+#[test]
 fn a_channel_has_one_producer() {
     let dir = dir();
     let hub = || Arc::new(Hub::new(1, Arc::new(|| ())));
