@@ -15,7 +15,7 @@ mod slots;
 use std::time::Duration;
 
 pub use caps::Caps;
-pub use frame::{Frame, FrameHead, Memory, PlaneAt, Planes};
+pub use frame::{Fields, Frame, FrameHead, Memory, PlaneAt, Planes};
 pub use slots::Slots;
 
 use bytes::{Packet, Writer};

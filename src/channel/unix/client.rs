@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use gst_video::{VideoFrameFlags, VideoInfo, VideoMeta};
+use gst_video::prelude::*;
+use gst_video::{VideoInfo, VideoMeta};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::socket::{Received, Sent, Socket, SocketError};
@@ -711,7 +712,8 @@ fn buffer(
     writable.append_memory(mapping.memory(start..end, release)?);
     writable.set_pts(head.pts.map(gst::ClockTime::from_nseconds));
     writable.set_duration(head.duration.map(gst::ClockTime::from_nseconds));
-    let flags = VideoFrameFlags::empty();
+    writable.set_video_flags(head.fields.of_buffer());
+    let flags = head.fields.of_frame();
     let (format, width, height) = (info.format(), info.width(), info.height());
     VideoMeta::add_full(writable, flags, format, width, height, &offsets, &strides).ok()?;
     Some(buffer)

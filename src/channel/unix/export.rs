@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use gst::prelude::*;
+use gst_video::prelude::*;
 use gst_video::{VideoFrame, VideoInfo};
 
 use crate::channel::wire::{PlaneAt, Planes};
@@ -113,7 +113,10 @@ impl Copies {
         let caps = frame.info.to_caps().map_err(|_| ShmError::Refused)?;
         let info = VideoInfo::from_caps(&caps).map_err(|_| ShmError::Refused)?;
         let pool = self.pool(&info)?;
-        let buffer = pool.acquire_buffer(None).map_err(|_| ExportError::Pool)?;
+        let mut buffer = pool.acquire_buffer(None).map_err(|_| ExportError::Pool)?;
+        // How its fields follow each other.
+        let flags = frame.buffer.video_flags();
+        buffer.get_mut().ok_or(ExportError::Pool)?.set_video_flags(flags);
         let to = VideoFrame::from_buffer_writable(buffer, &info);
         let mut to = to.map_err(|_| ExportError::Pool)?;
         view::copy(&View::of_frame(&mapped)?, &mut ViewMut::of_frame(&mut to)?);

@@ -11,13 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use gst_video::VideoInfo;
+use gst_video::prelude::*;
 use rustix::event::PollFlags;
 
 use super::export::{Copies, Exported, place};
 use super::socket::{Received, Sent, Socket};
 use super::{BUSY, Bell, CAT, SocketError};
 use crate::channel::wire::{
-    Caps, FrameHead, HELLO_LIMIT, Hello, MAX_UNRELEASED, MAX_UNTAKEN, Memory, Message, Reason,
+    Caps, Fields, FrameHead, HELLO_LIMIT, Hello, MAX_UNRELEASED, MAX_UNTAKEN, Memory, Message, Reason,
     Refuse, Slots, WireError,
 };
 use crate::channel::{Hub, Last, Outbox, Parcel, Popped};
@@ -667,12 +668,15 @@ impl State {
         seq: u64,
         parcel: &Parcel,
     ) -> Result<(), Trouble> {
-        if let Snapshot::Card(_) = parcel.picture() {
-            return Err(Trouble {
-                reason: Reason::MEMORY,
-                text: "frames are in the memory of a card, which is not shared yet".into(),
-            });
-        }
+        let fields = match parcel.picture() {
+            Snapshot::Host(frame) => Fields::of(frame.buffer.video_flags()),
+            Snapshot::Card(_) => {
+                return Err(Trouble {
+                    reason: Reason::MEMORY,
+                    text: "frames are in the memory of a card, which is not shared yet".into(),
+                });
+            }
+        };
         let facts = &parcel.facts;
         self.discont |= facts.discont;
         let exported = parcel.export(|picture| {
@@ -706,6 +710,7 @@ impl State {
             caps_id: self.caps_id,
             new_slot: !self.slots.knows(shared.serial),
             discont: std::mem::take(&mut self.discont),
+            fields,
             memory: Memory::Host,
             slot: shared.serial,
             slot_size: shared.size as u64,

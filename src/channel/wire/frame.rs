@@ -4,6 +4,8 @@
 
 //! FRAME: where a picture lies, and what is known of it.
 
+use gst_video::{VideoBufferFlags, VideoFrameFlags};
+
 use super::bytes::{Packet, Writer, cut};
 use super::{Caps, FRAME, MAX_DETECTIONS, MAX_DEVICES, MAX_SLOT, MAX_TEXT, WireError, objects};
 use crate::frame::plane_sizes;
@@ -11,12 +13,45 @@ use crate::meta::{FrameMeta, Label};
 
 const NEW_SLOT: u32 = 1;
 const DISCONT: u32 = 1 << 1;
+/// What is said of the fields of a picture, and how GStreamer says it of buffers and of frames.
+const FIELDS: [(u32, VideoBufferFlags, VideoFrameFlags); 4] = [
+    (
+        1 << 2,
+        VideoBufferFlags::INTERLACED,
+        VideoFrameFlags::INTERLACED,
+    ),
+    (1 << 3, VideoBufferFlags::TFF, VideoFrameFlags::TFF),
+    (1 << 4, VideoBufferFlags::RFF, VideoFrameFlags::RFF),
+    (1 << 5, VideoBufferFlags::ONEFIELD, VideoFrameFlags::ONEFIELD),
+];
+const ALL_FIELDS: u32 = 0b1111 << 2;
 const HOST: u32 = 0;
 const CUDA: u32 = 1;
 const MAX_PLANES: usize = 4;
 const MAX_PITCH: u32 = i32::MAX as u32;
 /// Where the number of detections is.
 const COUNT_AT: usize = 184;
+
+/// Whether a picture is interlaced, and how its fields follow each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fields(u32);
+
+impl Fields {
+    pub fn of(flags: VideoBufferFlags) -> Self {
+        let said = FIELDS.iter().filter(|(_, of_buffer, _)| flags.contains(*of_buffer));
+        Self(said.fold(0, |bits, (bit, ..)| bits | bit))
+    }
+
+    pub fn of_buffer(self) -> VideoBufferFlags {
+        let said = FIELDS.iter().filter(|(bit, ..)| self.0 & bit != 0);
+        said.map(|(_, of_buffer, _)| *of_buffer).collect()
+    }
+
+    pub fn of_frame(self) -> VideoFrameFlags {
+        let said = FIELDS.iter().filter(|(bit, ..)| self.0 & bit != 0);
+        said.map(|(.., of_frame)| *of_frame).collect()
+    }
+}
 
 /// The memory of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +99,7 @@ pub struct FrameHead {
     /// A descriptor comes with it: that of its slot.
     pub new_slot: bool,
     pub discont: bool,
+    pub fields: Fields,
     pub memory: Memory,
     pub slot: u64,
     pub slot_size: u64,
@@ -91,7 +127,7 @@ impl FrameHead {
         to.u64(self.seq);
         to.u32(self.caps_id);
         let flag = |set, flag| if set { flag } else { 0 };
-        to.u32(flag(self.new_slot, NEW_SLOT) | flag(self.discont, DISCONT));
+        to.u32(flag(self.new_slot, NEW_SLOT) | flag(self.discont, DISCONT) | self.fields.0);
         let (memory, device) = match self.memory {
             Memory::Host => (HOST, 0),
             Memory::Cuda { device } => (CUDA, device),
@@ -131,7 +167,7 @@ impl FrameHead {
     fn parse(from: &mut Packet) -> Result<Self, WireError> {
         let seq = from.u64("the frame's seq")?;
         let caps_id = from.u32("the frame's caps")?;
-        let flags = from.flags("flags of the frame", NEW_SLOT | DISCONT)?;
+        let flags = from.flags("flags of the frame", NEW_SLOT | DISCONT | ALL_FIELDS)?;
         let memory = match from.u32_within("the kind of memory", HOST, CUDA)? {
             HOST => {
                 from.zero("the device of host memory")?;
@@ -161,6 +197,7 @@ impl FrameHead {
             caps_id,
             new_slot: flags & NEW_SLOT != 0,
             discont: flags & DISCONT != 0,
+            fields: Fields(flags & ALL_FIELDS),
             memory,
             slot,
             slot_size,

@@ -167,6 +167,51 @@ fn the_picture_may_change_within_a_stream() {
 }
 
 #[test]
+fn how_fields_follow_each_other_is_told() {
+    use gst_video::{VideoBufferFlags as Flags, VideoFrameFlags, VideoMeta};
+    let info = VideoInfo::builder(VideoFormat::I420, 64, 48)
+        .interlace_mode(gst_video::VideoInterlaceMode::Mixed);
+    let info = info.fps(gst::Fraction::new(30, 1)).build().unwrap();
+    for origin in [Origin::plain(&info), Origin::shared(&info)] {
+        let dir = dir();
+        let producer = Producer::of(&path(&dir), 4, info.clone(), origin);
+        let mut reader = Reader::open(&path(&dir));
+        producer.wait_for_readers(1);
+        for (flags, of_frame) in [
+            (Flags::empty(), VideoFrameFlags::empty()),
+            (Flags::INTERLACED, VideoFrameFlags::INTERLACED),
+            (
+                Flags::INTERLACED | Flags::TFF | Flags::RFF,
+                VideoFrameFlags::INTERLACED | VideoFrameFlags::TFF | VideoFrameFlags::RFF,
+            ),
+            (
+                Flags::INTERLACED | Flags::ONEFIELD,
+                VideoFrameFlags::INTERLACED | VideoFrameFlags::ONEFIELD,
+            ),
+            (Flags::empty(), VideoFrameFlags::empty()),
+        ] {
+            let parcel = producer.origin.parcel(&info, 0);
+            let (picture, facts) = Arc::into_inner(parcel).unwrap().into_parts();
+            let Snapshot::Host(mut frame) = picture else {
+                panic!("not in host memory");
+            };
+            frame.buffer.get_mut().unwrap().set_video_flags(flags);
+            let parcel = Arc::new(Parcel::new(Snapshot::Host(frame), facts, 0, None));
+            producer.wait(|| producer.hub.has_room());
+            producer.hub.send(&parcel, Full::Refuse).unwrap();
+            let got = reader.frame();
+            assert_eq!(got.info().interlace_mode(), info.interlace_mode());
+            let Snapshot::Host(frame) = got.picture() else {
+                panic!("not in host memory");
+            };
+            assert_eq!(frame.buffer.video_flags(), flags);
+            let meta = frame.buffer.meta::<VideoMeta>().unwrap();
+            assert_eq!(meta.video_frame_flags(), of_frame);
+        }
+    }
+}
+
+#[test]
 fn memory_with_rows_apart_and_parts_of_memory_are_read_where_they_are() {
     let dir = dir();
     let mut producer = Producer::open(&path(&dir), 4);

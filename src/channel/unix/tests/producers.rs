@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::*;
 use crate::channel::wire::{
-    Caps, Frame as WireFrame, FrameHead, Memory, PlaneAt, Planes, Reason, Refuse,
+    Caps, Fields, Frame as WireFrame, FrameHead, Memory, PlaneAt, Planes, Reason, Refuse,
 };
 use crate::mem::shm::{Bytes, alloc, identify, map};
 
@@ -94,6 +94,7 @@ fn head(seq: u64) -> FrameHead {
         caps_id: 1,
         new_slot: seq == 0,
         discont: false,
+        fields: Fields::default(),
         memory: Memory::Host,
         slot: 7,
         slot_size: SLOT,

@@ -112,7 +112,7 @@ fn fields_of_a_frame_are_checked() {
     let max = u32::MAX.to_le_bytes();
     for (at, values) in [
         // Flags, memory, device, the slot's size, the picture's offset in it.
-        (28, vec![4, 0x8000_0000]),
+        (28, vec![0x40, 0x8000_0000]),
         (32, vec![2, u32::MAX]),
         (36, vec![1]),
         (48, vec![0, MAX_SLOT as u32 + 1]),
