@@ -20,6 +20,8 @@ pub mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gst_video::VideoInfo;
+
 use crate::gate::Gate;
 use outbox::Wake;
 
@@ -164,6 +166,12 @@ impl Writer {
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
     }
+}
+
+/// Whether pictures like these can be sent to other processes, and why not.
+pub fn can_share(info: &VideoInfo) -> Result<(), String> {
+    let caps = wire::Caps::new(0, info).and_then(|caps| caps.info());
+    caps.map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Opens a channel for reading, whether there is a producer or not. `gate` is woken when there is

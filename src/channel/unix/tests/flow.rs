@@ -212,6 +212,18 @@ fn how_fields_follow_each_other_is_told() {
 }
 
 #[test]
+fn what_cannot_be_sent_is_known_before() {
+    let can = crate::channel::can_share;
+    assert_eq!(can(&info(64, 48)), Ok(()));
+    let alternate = VideoInfo::builder(VideoFormat::I420, 64, 48)
+        .interlace_mode(gst_video::VideoInterlaceMode::Alternate);
+    let why = can(&alternate.build().unwrap()).unwrap_err();
+    assert!(why.contains("interlace mode"), "{why}");
+    let deep = VideoInfo::builder(VideoFormat::P01010le, 64, 48).build();
+    assert!(can(&deep.unwrap()).unwrap_err().contains("P010"));
+}
+
+#[test]
 fn memory_with_rows_apart_and_parts_of_memory_are_read_where_they_are() {
     let dir = dir();
     let mut producer = Producer::open(&path(&dir), 4);
