@@ -7,7 +7,7 @@
 use gst_video::{VideoBufferFlags, VideoFrameFlags};
 
 use super::bytes::{Packet, Writer, cut};
-use super::{Caps, FRAME, MAX_DETECTIONS, MAX_DEVICES, MAX_SLOT, MAX_TEXT, WireError, objects};
+use super::{Caps, FRAME, MAX_DETECTIONS, MAX_DEVICES, MAX_SLOT, MAX_TEXT, MAX_TIME, WireError, objects};
 use crate::frame::plane_sizes;
 use crate::meta::{FrameMeta, Label};
 
@@ -144,9 +144,10 @@ impl FrameHead {
             to.u32(plane.pitch);
             to.u32(0);
         }
-        for time in [self.pts, self.duration, meta.ntp, meta.frame_number] {
-            to.u64(time.unwrap_or(u64::MAX));
+        for time in [self.pts, self.duration, meta.ntp] {
+            to.u64(time.filter(|time| *time <= MAX_TIME).unwrap_or(u64::MAX));
         }
+        to.u64(meta.frame_number.unwrap_or(u64::MAX));
         to.u32(meta.source_id);
         to.u32(meta.pad_index);
         let size = meta.source_size.filter(|(w, h)| *w > 0 && *h > 0);
@@ -203,8 +204,8 @@ impl FrameHead {
             slot_size,
             offset,
             planes: Planes { count, at },
-            pts: from.u64_or_none("the pts")?,
-            duration: from.u64_or_none("the duration")?,
+            pts: from.time("the pts")?,
+            duration: from.time("the duration")?,
         })
     }
 
@@ -247,7 +248,7 @@ impl FrameHead {
 impl Frame {
     pub(super) fn parse(from: &mut Packet) -> Result<Self, WireError> {
         let head = FrameHead::parse(from)?;
-        let ntp = from.u64_or_none("the ntp time")?;
+        let ntp = from.time("the ntp time")?;
         let frame_number = from.u64_or_none("the frame's number")?;
         let source_id = from.u32("the source id")?;
         let pad_index = from.u32("the pad index")?;

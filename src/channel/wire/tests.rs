@@ -175,7 +175,7 @@ fn what_is_too_long_is_cut_and_what_is_no_number_is_not_sent() {
     let meta = FrameMeta {
         sensor: Some("".into()),
         source_size: Some((5, 0)),
-        ntp: Some(u64::MAX),
+        ntp: Some(1 << 63),
         detections: vec![detection],
         ..FrameMeta::default()
     };
@@ -346,7 +346,7 @@ fn or_none<T: std::fmt::Debug + Clone>(
 }
 
 fn time() -> impl Strategy<Value = Option<u64>> {
-    or_none(0..u64::MAX)
+    or_none(0..=i64::MAX as u64)
 }
 
 fn classifier() -> impl Strategy<Value = Classifier> {
