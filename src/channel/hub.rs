@@ -4,6 +4,7 @@
 
 //! The sending side of a channel: all its readers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::outbox::{Last, Outbox, Wake};
@@ -48,6 +49,8 @@ pub struct Hub {
     /// For the writer: there may be room, a reader, or nothing left.
     emptied: Wake,
     failure: OnceLock<String>,
+    /// Detections.
+    left_out: AtomicU64,
 }
 
 impl std::fmt::Debug for Hub {
@@ -66,6 +69,7 @@ impl Hub {
             session: uuid::Uuid::new_v4().as_u64_pair().0,
             emptied,
             failure: OnceLock::new(),
+            left_out: AtomicU64::new(0),
         }
     }
 
@@ -74,6 +78,16 @@ impl Hub {
         // The first stays.
         let _ = self.failure.set(why.into());
         (self.emptied)();
+    }
+
+    /// So many detections of a frame did not fit into its message to a reader.
+    pub(super) fn count_left_out(&self, detections: usize) {
+        self.left_out.fetch_add(detections as u64, Ordering::Relaxed);
+    }
+
+    /// Detections that did not fit into messages, summed over all readers.
+    pub fn left_out(&self) -> u64 {
+        self.left_out.load(Ordering::Relaxed)
     }
 
     /// Why nothing can be sent any more.

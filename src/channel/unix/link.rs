@@ -158,6 +158,7 @@ struct Queued {
 #[derive(Debug)]
 struct State {
     phase: Phase,
+    hub: Arc<Hub>,
     outbox: Option<Arc<Outbox>>,
     /// As they were sent last, and by which number.
     caps: Option<VideoInfo>,
@@ -175,6 +176,8 @@ struct State {
     has_lost: bool,
     /// It receives nothing any more.
     deaf: bool,
+    /// Detections did not fit into a message.
+    said_left_out: bool,
     /// What the socket had no room for.
     queue: VecDeque<Queued>,
     /// When to try again, if not when the socket has room.
@@ -196,12 +199,14 @@ pub struct Link {
 impl Link {
     pub fn new(number: u64, socket: Socket, common: Arc<Common>) -> Self {
         let until = Instant::now() + HELLO_LIMIT;
+        let hub = common.hub.clone();
         Self {
             number,
             socket,
             common,
             state: Mutex::new(State {
                 phase: Phase::Hello { until },
+                hub,
                 outbox: None,
                 caps: None,
                 caps_id: 0,
@@ -213,6 +218,7 @@ impl Link {
                 ended: false,
                 has_lost: false,
                 deaf: false,
+                said_left_out: false,
                 queue: VecDeque::new(),
                 busy_until: None,
                 packet: Vec::new(),
@@ -725,7 +731,10 @@ impl State {
         }
         let left_out = head.encode(&facts.meta, &mut self.packet);
         if left_out > 0 {
-            gst::warning!(CAT, "frame {seq}: {left_out} detections do not fit");
+            self.hub.count_left_out(left_out);
+            if !std::mem::replace(&mut self.said_left_out, true) {
+                gst::warning!(CAT, "frame {seq}: {left_out} detections do not fit, said once");
+            }
         }
         let buffer = exported.buffer().clone();
         self.send(socket, head.new_slot.then(|| buffer.clone()), true);

@@ -224,6 +224,31 @@ fn what_cannot_be_sent_is_known_before() {
 }
 
 #[test]
+fn detections_that_do_not_fit_are_counted() {
+    let dir = dir();
+    let producer = Producer::open(&path(&dir), 4);
+    let mut reader = Reader::open(&path(&dir));
+    producer.wait_for_readers(1);
+    let mut left_out = 0;
+    for _ in 0..3 {
+        let parcel = producer.origin.parcel(&producer.info, 0);
+        let (picture, mut facts) = Arc::into_inner(parcel).unwrap().into_parts();
+        let detection = Detection {
+            label: "x".repeat(1000).into(),
+            ..Detection::default()
+        };
+        facts.meta.detections = vec![detection; 200];
+        let parcel = Parcel::new(picture, facts, 0, None);
+        producer.wait(|| producer.hub.has_room());
+        producer.hub.send(&Arc::new(parcel), Full::Refuse).unwrap();
+        let got = reader.frame().facts.meta.detections.len();
+        assert!(got > 50 && got < 200);
+        left_out += 200 - got as u64;
+        assert_eq!(producer.hub.left_out(), left_out);
+    }
+}
+
+#[test]
 fn memory_with_rows_apart_and_parts_of_memory_are_read_where_they_are() {
     let dir = dir();
     let mut producer = Producer::open(&path(&dir), 4);
