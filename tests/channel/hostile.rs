@@ -275,6 +275,7 @@ fn head(seq: u64) -> FrameHead {
         pitch: 32,
     };
     FrameHead {
+        fields: Default::default(),
         seq,
         caps_id: 1,
         new_slot: seq == 0,

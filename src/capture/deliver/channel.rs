@@ -367,11 +367,17 @@ impl Channels {
         self.all().values().map(|c| c.hub().in_flight()).sum()
     }
 
-    /// Frees the channels for the next producer. What is in flight reaches its readers.
-    pub fn close(&self) {
+    /// Frees the channels for the next producer. What is in flight reaches readers in this process;
+    /// others get so much time to take it. Returns how many frames they did not.
+    pub fn close(&self, limit: Duration) -> u64 {
         self.of_streams().clear();
-        // Dropped without the lock.
+        // Without the lock: threads are joined.
         let all = std::mem::take(&mut *self.all());
-        drop(all);
+        let deadline = Instant::now() + limit;
+        all.values().for_each(|channel| channel.writer.stop());
+        let left = || deadline.saturating_duration_since(Instant::now());
+        all.values()
+            .map(|channel| channel.writer.finish(left()))
+            .sum()
     }
 }

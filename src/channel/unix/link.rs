@@ -11,15 +11,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use gst_video::VideoInfo;
+use gst_video::prelude::*;
 use rustix::event::PollFlags;
 
 use super::export::{Copies, Descriptor, ExportError, Exported, Lent};
 use super::socket::{Received, Sent, Socket};
 use super::way::{Detour, Takes};
-use super::{Bell, CAT, SocketError};
+use super::{BUSY, Bell, CAT, SocketError};
 use crate::channel::wire::{
-    Caps, FrameHead, HELLO_LIMIT, Hello, MAX_UNRELEASED, MAX_UNTAKEN, Message, Reason, Refuse,
-    Slots, WireError,
+    Caps, Fields, FrameHead, HELLO_LIMIT, Hello, MAX_UNRELEASED, MAX_UNTAKEN, Message, Reason,
+    Refuse, Slots, WireError,
 };
 use crate::channel::{Hub, Last, Notice, Outbox, Parcel, Popped};
 use crate::frame::Snapshot;
@@ -40,7 +41,12 @@ pub struct Common {
     pub copies: Copies,
     /// Nobody is let in any more.
     pub stopping: AtomicBool,
+    /// Until when readers may take what was sent.
+    last_call: Mutex<Option<Instant>>,
     complaints: Mutex<Complaints>,
+    /// The thread is to.
+    #[cfg(test)]
+    pub panics: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -56,8 +62,21 @@ impl Common {
             bell: Bell::new()?,
             copies: Copies::default(),
             stopping: AtomicBool::new(false),
+            last_call: Mutex::default(),
             complaints: Mutex::default(),
+            #[cfg(test)]
+            panics: AtomicBool::new(false),
         })
+    }
+
+    pub fn last_call(&self) -> Option<Instant> {
+        let last_call = self.last_call.lock();
+        *last_call.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn set_last_call(&self, until: Option<Instant>) {
+        let last_call = self.last_call.lock();
+        *last_call.unwrap_or_else(PoisonError::into_inner) = until;
     }
 
     /// Says what went wrong with a reader, but not of each in a flood of them.
@@ -140,6 +159,7 @@ struct Queued {
 struct State {
     phase: Phase,
     takes: Takes,
+    hub: Arc<Hub>,
     outbox: Option<Arc<Outbox>>,
     /// Popped, and to be brought from its card first, which is up to the server.
     pending: Option<(u64, Arc<Parcel>)>,
@@ -162,8 +182,12 @@ struct State {
     has_lost: bool,
     /// It receives nothing any more.
     deaf: bool,
+    /// Detections did not fit into a message.
+    said_left_out: bool,
     /// What the socket had no room for.
     queue: VecDeque<Queued>,
+    /// When to try again, if not when the socket has room.
+    busy_until: Option<Instant>,
     packet: Vec<u8>,
     trouble: Option<Trouble>,
 }
@@ -181,6 +205,7 @@ pub struct Link {
 impl Link {
     pub fn new(number: u64, socket: Socket, common: Arc<Common>) -> Self {
         let until = Instant::now() + HELLO_LIMIT;
+        let hub = common.hub.clone();
         Self {
             number,
             socket,
@@ -188,6 +213,7 @@ impl Link {
             state: Mutex::new(State {
                 phase: Phase::Hello { until },
                 takes: Takes::default(),
+                hub,
                 outbox: None,
                 pending: None,
                 notices: Vec::new(),
@@ -202,7 +228,9 @@ impl Link {
                 ended: false,
                 has_lost: false,
                 deaf: false,
+                said_left_out: false,
                 queue: VecDeque::new(),
+                busy_until: None,
                 packet: Vec::new(),
                 trouble: None,
             }),
@@ -259,15 +287,19 @@ impl Link {
         let state = self.state();
         match state.phase {
             Phase::Quiet | Phase::Gone => PollFlags::empty(),
-            _ if state.queue.is_empty() || state.deaf => PollFlags::IN,
+            _ if state.queue.is_empty() || state.deaf || state.busy_until.is_some() => {
+                PollFlags::IN
+            }
             _ => PollFlags::IN | PollFlags::OUT,
         }
     }
 
     /// When to look after it in any case.
     pub fn deadline(&self) -> Option<Instant> {
-        match self.state().phase {
+        let state = self.state();
+        match state.phase {
             Phase::Hello { until } | Phase::Leaving { until } => Some(until),
+            Phase::Open if !state.deaf && !state.queue.is_empty() => state.busy_until,
             _ => None,
         }
     }
@@ -463,6 +495,7 @@ impl Link {
                 };
                 released.push(held);
             }
+            state.finish(&self.socket);
             (state.outbox.clone(), state.held.len() < MAX_UNRELEASED)
         };
         // Back to its pool without the lock.
@@ -503,26 +536,37 @@ impl Link {
         self.leave();
     }
 
-    /// Stops by itself: the reader keeps what it has for as long as it likes.
-    pub fn stop(&self) {
+    /// Stops by itself: the reader keeps what it has for as long as it likes. Gives the number of
+    /// frames that it did not get.
+    pub fn stop(&self) -> u64 {
+        let mut dropped = 0;
         {
             let mut state = self.state();
             if state.phase == Phase::Open && !state.ended && state.queue.is_empty() {
-                let frames = state.outbox.as_ref().map_or(0, |it| it.counts().sent);
-                Message::Stop(frames).encode(&mut state.packet);
+                let outbox = state.outbox.as_ref();
+                let frames = outbox.map_or(0, |it| it.counts().sent);
+                // The end is the end, also for who does not get all that was before it.
+                let message = match outbox.and_then(|it| it.last()) {
+                    Some(Last::End) => Message::End(frames),
+                    _ => Message::Stop(frames),
+                };
+                message.encode(&mut state.packet);
                 state.send(&self.socket, None, false);
             }
             // Not detached: what the reader has still to take stays in flight.
             if let Some(outbox) = state.outbox.take() {
                 let unsent = state.queue.iter().filter(|queued| queued.is_frame).count();
                 let pending = state.pending.take();
-                (0..unsent + usize::from(pending.is_some())).for_each(|_| outbox.lost());
+                let lost = unsent + usize::from(pending.is_some());
+                (0..lost).for_each(|_| outbox.lost());
+                dropped = lost as u64;
                 drop(state);
                 drop(pending);
-                outbox.leave();
+                dropped += outbox.leave();
             }
         }
         self.leave();
+        dropped
     }
 
     fn leave(&self) {
@@ -591,6 +635,10 @@ impl State {
         match socket.send(&self.packet, fd) {
             Ok(Sent::Sent) => (),
             Ok(Sent::WouldBlock) => return false,
+            Ok(Sent::Busy) => {
+                self.busy_until = Some(Instant::now() + BUSY);
+                return false;
+            }
             // What it still has to say is to be heard first.
             Ok(Sent::Closed) => self.deaf = true,
             Err(error) => {
@@ -601,6 +649,10 @@ impl State {
     }
 
     fn flush(&mut self, socket: &Socket) {
+        if self.busy_until.is_some_and(|until| until > Instant::now()) {
+            return;
+        }
+        self.busy_until = None;
         while let Some(mut queued) = self.queue.pop_front() {
             std::mem::swap(&mut self.packet, &mut queued.packet);
             if !self.try_send(socket, &queued.descriptor) {
@@ -608,6 +660,14 @@ impl State {
                 self.queue.push_front(queued);
                 return;
             }
+        }
+    }
+
+    /// After the last message. Not while the reader has frames: if it shut its half too, the kernel
+    /// would say that it closed, and they would be written to while it reads them.
+    fn finish(&self, socket: &Socket) {
+        if self.ended && self.queue.is_empty() && self.held.is_empty() {
+            socket.finish();
         }
     }
 
@@ -619,8 +679,8 @@ impl State {
         }
         let had_queue = !self.queue.is_empty();
         self.flush(socket);
-        if self.ended && had_queue && self.queue.is_empty() {
-            socket.finish();
+        if self.ended && had_queue {
+            self.finish(socket);
         }
         while !self.ended && self.queue.is_empty() && self.trouble.is_none() && !self.deaf {
             let Some(outbox) = self.outbox.clone() else {
@@ -644,9 +704,7 @@ impl State {
                     message.encode(&mut self.packet);
                     self.send(socket, None, false);
                     self.ended = true;
-                    if self.queue.is_empty() {
-                        socket.finish();
-                    }
+                    self.finish(socket);
                 }
                 Some(Popped::Frame(seq, parcel)) => {
                     let exported = match self.export(seq, &parcel, copies) {
@@ -737,6 +795,10 @@ impl State {
         parcel: &Parcel,
         exported: Exported,
     ) -> Result<(), Trouble> {
+        let fields = match &parcel.picture {
+            Snapshot::Host(frame) => Fields::of(frame.buffer.video_flags()),
+            Snapshot::Card(_) => Fields::default(),
+        };
         let new_slot = !self.slots.knows(exported.slot);
         let descriptor = match new_slot.then(|| exported.lent.descriptor()).transpose() {
             Ok(descriptor) => descriptor,
@@ -766,6 +828,7 @@ impl State {
             caps_id: self.caps_id,
             new_slot,
             discont: std::mem::take(&mut self.discont) || facts.discont,
+            fields,
             memory: exported.memory,
             slot: exported.slot,
             slot_size: exported.size,
@@ -780,7 +843,13 @@ impl State {
         }
         let left_out = head.encode(&facts.meta, &mut self.packet);
         if left_out > 0 {
-            gst::warning!(CAT, "frame {seq}: {left_out} detections do not fit");
+            self.hub.count_left_out(left_out);
+            if !std::mem::replace(&mut self.said_left_out, true) {
+                gst::warning!(
+                    CAT,
+                    "frame {seq}: {left_out} detections do not fit, said once"
+                );
+            }
         }
         self.send(socket, descriptor, true);
         let nth = self.sent;

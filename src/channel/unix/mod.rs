@@ -32,6 +32,9 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
+/// When to try again to send what the kernel had no memory for.
+const BUSY: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// Wakes a thread that polls.
 #[derive(Debug)]
 struct Bell(OwnedFd);
