@@ -71,7 +71,7 @@ class Peer:
         self.waiting: Deque[Tuple[int, Item]] = deque()
         #: Sent and not taken.
         self.untaken: Deque[Tuple[int, Any]] = deque()
-        #: Taken and not released.
+        #: Taken and not released, or sent to one that says nothing any more.
         self.held: Dict[int, Any] = {}
         self.slots: "OrderedDict[int, None]" = OrderedDict()
         self.caps_id: Optional[int] = None
@@ -83,6 +83,10 @@ class Peer:
         self.finished = False
         #: It is read to its end and not listened to.
         self.refused = False
+        #: It was read to its end: it says nothing any more, and reads what it holds until it closes.
+        self.quiet = False
+        #: Nothing follows from this side. The end of the other half then looks like a close.
+        self.shut = False
         self.full = False
         self.deadline: Optional[float] = time.monotonic() + HELLO_TIME
 
@@ -103,6 +107,13 @@ class Peer:
     def counts(self) -> Counts:
         in_flight = len(self.waiting) + len(self.untaken)
         return Counts(self.sent, self.taken, self.dropped, in_flight)
+
+    def lose(self) -> None:
+        """It takes no more frames. Those on the way to it are dropped, and held, as it may read them."""
+        self.dropped += len(self.waiting) + len(self.untaken)
+        self.waiting.clear()
+        self.held.update(self.untaken)
+        self.untaken.clear()
 
 
 class Server:
@@ -266,15 +277,17 @@ class Server:
                 if not self._send_frame(peer, *peer.waiting[0]):
                     return
                 peer.waiting.popleft()
-        except OSError:
+        except (BrokenPipeError, ConnectionResetError):
             # It is gone. What it sent before is still to be read, and then the end.
             self._silence(peer)
+        except OSError as error:
+            self._refuse(peer, _wire.BAD_MESSAGE, f"a message cannot be sent: {error}")
 
     def _pump_last(self, peer: Peer) -> None:
         if peer.last is None:
             return
         if self._send(peer, _wire.encode(peer.last(peer.sent))):
-            peer.finished = True
+            peer.finished = peer.shut = True
             peer.sock.shutdown(socket.SHUT_WR)
 
     def _send(self, peer: Peer, packet: bytes, fd: Optional[int] = None) -> bool:
@@ -328,27 +341,40 @@ class Server:
         peer.full = False
         peer.dropped += len(peer.waiting)
         peer.waiting.clear()
-        peer.deadline = time.monotonic() + CLOSE_TIME
         self._changed.notify_all()
 
     def _refuse(self, peer: Peer, reason: int, text: str) -> None:
         log.warning("a reader is refused: %s", text)
         _socket.refuse(peer.sock, reason, text)
-        peer.refused = True
-        # The memory of what was sent to it is not given back before it is gone.
+        peer.refused = peer.shut = True
+        peer.deadline = time.monotonic() + CLOSE_TIME
+        peer.lose()
         self._silence(peer)
 
-    def _drop(self, peer: Peer) -> None:
-        """It is gone."""
+    def _hush(self, peer: Peer) -> None:
+        """It closed, or shut down its half: then what it holds is in use until it closes."""
+        peer.quiet = True
+        peer.lose()
+        self._silence(peer)
+        if not peer.held:
+            self._drop(peer)
+
+    def _drop(self, peer: Peer, over: bool = False) -> None:
+        """Closes. Unless it is over, which is when the reader has closed, it may read on: what it
+        holds is not written again, and those on the way may still arrive.
+        """
         if peer.sock.fileno() < 0:
             return
         self._peers.pop(peer.sock.fileno(), None)
         peer.sock.close()
-        peer.dropped += len(peer.waiting) + len(peer.untaken)
+        if not over:
+            for lease in (*peer.held.values(), *(lease for _, lease in peer.untaken)):
+                lease.discard()
+        peer.dropped += len(peer.waiting)
         peer.waiting.clear()
+        self._gone = Counts(*map(sum, zip(self._gone, peer.counts())))
         peer.untaken.clear()
         peer.held.clear()
-        self._gone = Counts(*map(sum, zip(self._gone, peer.counts())))
         self._changed.notify_all()
 
     # The thread.
@@ -384,6 +410,8 @@ class Server:
             peer.dropped += len(peer.waiting)
             peer.waiting.clear()
             self._pump(peer)
+        if peer.quiet and not peer.refused:
+            return self._closing is not None
         drained = peer.finished and not peer.waiting and not peer.untaken
         if self._closing is not None:
             if peer.devices is None or (peer.deadline is None and (drained or now >= self._closing)):
@@ -404,7 +432,9 @@ class Server:
             if self._accept_again > now:
                 times.append(self._accept_again)
             for fd, peer in peers.items():
-                poll.register(fd, select.POLLIN | (select.POLLOUT if peer.full else 0))
+                # There is more to read of one that is quiet, for ever: the end.
+                wanted = 0 if peer.quiet else select.POLLIN | (select.POLLOUT if peer.full else 0)
+                poll.register(fd, wanted)
         poll.register(self._wake_fds[0], select.POLLIN)
         accepting = self._listener.socket.fileno()
         if listening:
@@ -442,13 +472,18 @@ class Server:
                     self._refuse(peer, _wire.NOT_ALLOWED, f"user {user.uid} may not read this")
 
     def _serve(self, peer: Peer, events: int) -> None:
+        if peer.quiet:
+            # Both halves are shut. If one of them was by us, it may be that the other one is no close.
+            with self._changed:
+                self._drop(peer, over=bool(events & select.POLLHUP) and not peer.shut)
+            return
         if events & ~select.POLLOUT:
             for _ in range(_TURN):
                 try:
                     packet = _socket.receive(peer.sock)
                     if packet is None:
                         with self._changed:
-                            self._drop(peer)
+                            self._hush(peer)
                         return
                     _socket.close_all(packet.fds)
                     if peer.refused:
@@ -466,6 +501,7 @@ class Server:
                             self._refuse(peer, error.reason, str(error))
                 except OSError:
                     with self._changed:
+                        peer.lose()
                         self._drop(peer)
                     return
         with self._changed:
@@ -479,9 +515,13 @@ class Server:
         elif isinstance(message, _wire.Taken):
             self._taken(peer, message.taken)
         elif isinstance(message, _wire.Release):
-            for seq in message.seqs:
-                if seq not in peer.held:
-                    raise _wire.WireError(f"RELEASE of frame {seq}, which is not held")
+            # Nothing of a message is used that is an error further on.
+            seqs = set(message.seqs)
+            for seq in seqs - peer.held.keys():
+                raise _wire.WireError(f"RELEASE of frame {seq}, which is not held")
+            if len(seqs) < len(message.seqs):
+                raise _wire.WireError("RELEASE of a frame twice")
+            for seq in seqs:
                 del peer.held[seq]
         elif isinstance(message, _wire.Refuse):
             log.warning("a reader leaves: %s", _one_line(message.text) or f"reason {message.reason}")
@@ -496,11 +536,11 @@ class Server:
         if hello.role != _wire.READER:
             raise _wire.WireError("HELLO of a producer: this is one")
         answer = _wire.encode(_wire.Hello(_wire.PRODUCER, session=self._session))
+        peer.deadline = None
         try:
             self._send(peer, answer)  # The first packet has room.
             peer.devices = hello.devices
             peer.takes_host = bool(hello.flags & _wire.TAKES_HOST)
-            peer.deadline = None
             peer.last = self._last
             if self._caps is not None:
                 self._send_caps(peer, self._caps)

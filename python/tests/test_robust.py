@@ -259,6 +259,139 @@ class Garbage(Case):
         self.eventually(lambda: sender.stats.readers == 0)
 
 
+class Held(Case):
+    """Memory that a reader may still read is not written, however its connection ends."""
+
+    def taken(self, sender, count=3):
+        """A bare reader that has taken so many frames, and their pixels."""
+        bare = Bare.reader(self.path)
+        self.addCleanup(bare.close)
+        self.eventually(lambda: sender.stats.readers == 1)
+        frames = []
+        for number in range(count):
+            sender.send(picture(number + 1))
+            seq, pixels = bare.frame()
+            bare.send(Taken(seq + 1))
+            frames.append(pixels)
+        self.eventually(lambda: not sender.stats.in_flight)
+        self.numbers(frames, count)
+        return bare, frames
+
+    def numbers(self, frames, count=3):
+        self.assertEqual([number_of(pixels) for pixels in frames], list(range(1, count + 1)))
+
+    def go_on(self, sender, count=60):
+        """With a reader that gives everything back."""
+        other = Bare.reader(self.path)
+        self.eventually(lambda: sender.stats.readers == 1)
+        for number in range(count):
+            sender.send(picture(1000 + number))
+            seq, _ = other.frame()
+            other.send(Taken(seq + 1))
+            other.send(Release((seq,)))
+        other.slots.clear()
+        other.close()
+        self.eventually(lambda: not sender.stats.readers)
+
+    def slots(self):
+        """That this process has as a sender: they are writable."""
+        with open("/proc/self/maps") as maps:
+            return sum("memfd:dsframe" in line and " rw-s " in line for line in maps)
+
+    def test_a_half_that_is_shut_down(self):
+        sender = self.sender(overflow="drop-newest")
+        bare, frames = self.taken(sender)
+        # One that it has read and did not say so.
+        sender.send(picture(4))
+        frames.append(bare.frame()[1])
+        bare.sock.shutdown(socket.SHUT_WR)
+        self.eventually(lambda: sender.stats.readers == 0)
+        self.assertEqual(sender.stats[:4], (4, 3, 1, 0))
+        self.go_on(sender)
+        self.numbers(frames, 4)
+        # It closes: the memory is written again, and there is no more of it than before.
+        before = self.slots()
+        bare.close()
+        self.eventually(lambda: not sender._server._peers)
+        self.go_on(sender)
+        self.assertLessEqual(self.slots(), before)
+        self.assertTrue(any(number_of(pixels) >= 1000 for pixels in frames))
+
+    def test_half_after_half(self):
+        """After the end both halves look closed, and the reader may still read."""
+        sender = self.sender(overflow="drop-newest")
+        bare, frames = self.taken(sender)
+        sender.end()
+        self.assertIsInstance(bare.message(), End)
+        bare.sock.shutdown(socket.SHUT_WR)
+        self.eventually(lambda: not sender._server._peers)
+        sender.send(picture(9))  # Begins anew.
+        self.go_on(sender)
+        self.numbers(frames)
+        self.assertLess(self.slots(), 12)
+
+    def test_only_the_reading_half(self):
+        """It hears nothing any more, and gives frames back."""
+        sender = self.sender(overflow="drop-newest")
+        bare, frames = self.taken(sender)
+        bare.sock.shutdown(socket.SHUT_RD)
+        sender.send(picture(9))
+        self.eventually(lambda: sender.stats.readers == 0)
+        time.sleep(1.5)
+        self.go_on(sender)
+        self.numbers(frames)
+        bare.send(Release((0, 1, 2)))
+        self.eventually(lambda: not sender._server._peers)
+        self.assertLess(self.slots(), 12)
+
+    def test_refused_with_frames_in_use(self):
+        sender = self.sender(overflow="drop-newest")
+        for messages in ([b"DSFC"], [Release((0, 0))], [Release((0, 1, 7))], [b"DSFC", Release((0, 1, 2))]):
+            bare, frames = self.taken(sender)
+            for message in messages:
+                bare.send(message)
+            self.assertIsInstance(bare.message(), Refuse)
+            self.go_on(sender)
+            self.numbers(frames)
+            # It has a second to leave.
+            self.eventually(lambda: not sender._server._peers)
+            self.go_on(sender)
+            self.numbers(frames)
+        self.assertLess(self.slots(), 12)
+
+    def test_a_refused_reader_that_says_nothing_by_a_packet(self):
+        """A packet of no bytes looks like the end."""
+        self.sender(overflow="drop-newest")
+        bare = Bare.reader(self.path)
+        bare.send(b"DSFC")
+        self.assertIsInstance(bare.message(), Refuse)
+        bare.send(b"")
+        self.assertIsNone(bare.message())
+        bare.close()
+
+    def test_a_reader_that_refuses(self):
+        sender = self.sender(overflow="drop-newest")
+        bare, frames = self.taken(sender)
+        bare.send(Refuse(2, "enough"))
+        self.eventually(lambda: sender.stats.readers == 0)
+        time.sleep(1.5)
+        self.go_on(sender)
+        self.numbers(frames)
+        bare.close()
+        self.eventually(lambda: not sender._server._peers)
+
+    def test_what_is_on_the_way_when_the_producer_stops(self):
+        """It arrives, or not: nobody has dropped it."""
+        sender = self.sender(overflow="drop-newest")
+        bare, frames = self.taken(sender)
+        sender.send(picture(4))
+        sender.close(0)
+        self.assertEqual(sender.stats[:4], (4, 3, 0, 1))
+        self.assertEqual(number_of(bare.frame()[1]), 4)
+        self.numbers(frames)
+        self.assertEqual(bare.message(), Stop(4))
+
+
 class Producers(Case):
     """What a receiver makes of a producer that is not ours."""
 
