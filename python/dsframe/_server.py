@@ -73,7 +73,8 @@ class Peer:
         self.untaken: Deque[Tuple[int, Any]] = deque()
         #: Taken and not released, or sent to one that says nothing any more.
         self.held: Dict[int, Any] = {}
-        self.slots: "OrderedDict[int, None]" = OrderedDict()
+        #: Those that can be named, and their sizes.
+        self.slots: "OrderedDict[int, int]" = OrderedDict()
         self.caps_id: Optional[int] = None
         self.sent = self.taken = self.dropped = 0
         self.discont = False
@@ -99,6 +100,14 @@ class Peer:
 
     def has_room(self, bound: int) -> bool:
         return not self.choked() and len(self.waiting) + len(self.untaken) < bound
+
+    def mapped_with(self, slot: Any) -> int:
+        """Bytes that it would map of slots that are known or in use."""
+        sizes = dict(list(self.slots.items())[1 - _wire.MAX_SLOTS:])
+        leases = [lease for _, lease in self.untaken] + list(self.held.values())
+        sizes.update((lease.slot.id, lease.slot.size) for lease in leases)
+        sizes[slot.id] = slot.size
+        return sum(sizes.values())
 
     def drop(self, discont: bool) -> None:
         self.dropped += 1
@@ -127,6 +136,8 @@ class Server:
         self._policy = policy
         self._max_readers = max_readers
         self._session = int.from_bytes(os.urandom(8), "little") or 1
+        #: One frame at a time.
+        self.sending = threading.RLock()
         self._changed = threading.Condition()
         self._peers: Dict[int, Peer] = {}
         self._gone = Counts(0, 0, 0, 0)
@@ -137,12 +148,16 @@ class Server:
         self._closing: Optional[float] = None
         self._abandoned = False
         self._accept_again = 0.0
-        self._listener = _socket.Listener(path, access)
         self._wake_fds: Tuple[int, ...] = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._close_wake = weakref.finalize(self, _socket.close_all, self._wake_fds)
         self._close_wake.atexit = False
+        self._listener = _socket.Listener(path, access)
         self._thread = threading.Thread(target=self._run, name="dsframe-sender", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:
+            self._listener.close()
+            raise
         _socket.forks.watch(self)
         _servers.add(self)
 
@@ -163,8 +178,10 @@ class Server:
         """Until there is a reader and all have room."""
         end = None if timeout is None else time.monotonic() + timeout
         with self._changed:
+            # Whoever is waited for is not to be told that the stream has ended.
+            self._last = None if self._closing is None else self._last
             while True:
-                self._check_open()
+                self.check_open()
                 peers = [peer for peer in self._peers.values() if peer.reading]
                 if peers and all(peer.has_room(self._bound) for peer in peers):
                     return
@@ -174,18 +191,18 @@ class Server:
                         f"no reader came within {timeout} s" if not peers
                         else f"a reader did not take a frame for {timeout} s"
                     )
-                self._changed.wait(left)
+                self._changed.wait(None if left is None else min(left, _socket.LONGEST))
 
     def audience(self) -> List[Peer]:
         """Who the next frame is for. Those who come later begin with the one after it."""
         with self._changed:
-            self._check_open()
+            self.check_open()
             self._last = None
             return [peer for peer in self._peers.values() if peer.reading]
 
     def send(self, item: Item, audience: List[Peer]) -> None:
         with self._changed:
-            self._check_open()
+            self.check_open()
             self._caps = item.caps
             if not audience:
                 self.unread += 1
@@ -210,7 +227,7 @@ class Server:
                 self._closing = time.monotonic() + linger
             self._changed.notify_all()
             self._wake()
-        self._thread.join(linger + CLOSE_TIME + 5)
+        self._thread.join(min(linger + CLOSE_TIME + 5, threading.TIMEOUT_MAX))
         with self._changed:
             if not self._thread.is_alive():
                 self._close_wake()
@@ -224,6 +241,8 @@ class Server:
         """In the child of a fork, which has the descriptors and not the thread."""
         self._abandoned = True
         self._closing = 0.0
+        # Whoever had them is not there.
+        self.sending = threading.RLock()
         self._changed = threading.Condition()
         self._listener.forget()
         for peer in self._peers.values():
@@ -231,7 +250,7 @@ class Server:
         self._peers = {}
         self._close_wake()
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
         if self._closing is not None or self._abandoned:
             raise ValueError("the sender is closed, or belongs to the process that this one was forked from")
 
@@ -311,6 +330,9 @@ class Server:
             return False
         slot = variant.lease.slot
         new = slot.id not in peer.slots
+        if new and peer.mapped_with(slot) > _wire.MAX_MAPPED:
+            self._send_back(peer)
+            return False
         message = item.facts._replace(
             seq=seq, slot=slot.id, slot_size=slot.size, planes=variant.planes, new_slot=new,
             memory=variant.memory, device=device, discont=item.facts.discont or peer.discont,
@@ -319,11 +341,22 @@ class Server:
             return False
         if new and len(peer.slots) == _wire.MAX_SLOTS:
             peer.slots.popitem(last=False)
-        peer.slots[slot.id] = None
+        peer.slots[slot.id] = slot.size
         peer.slots.move_to_end(slot.id)
         peer.untaken.append((seq, variant.lease))
         peer.discont = False
         return True
+
+    def _send_back(self, peer: Peer) -> None:
+        """It would map more than a reader does: it may come again, with nothing mapped."""
+        log.warning(
+            "a reader has slots of %d GiB, known or in use: it is to connect again", _wire.MAX_MAPPED >> 30
+        )
+        peer.dropped += len(peer.waiting)
+        peer.waiting.clear()
+        peer.last = _wire.Stop
+        self._pump_last(peer)
+        self._changed.notify_all()
 
     @staticmethod
     def _variant_for(peer: Peer, item: Item) -> Tuple[Optional[Variant], int]:
@@ -440,7 +473,8 @@ class Server:
         if listening:
             poll.register(accepting, select.POLLIN)
         later = [at - now for at in times if at > now]
-        for fd, events in poll.poll(min(later) * 1000 + 1 if later else None):
+        wait = min(*later, _socket.LONGEST) * 1000 + 1 if later else None
+        for fd, events in poll.poll(wait):
             if fd == self._wake_fds[0]:
                 _drain(fd)
             elif fd == accepting and listening:
