@@ -52,7 +52,7 @@ class Killed(Case):
                 sender.send(picture(number), number=number)
             reader.get()
             reader.kill()
-            self.eventually(lambda: sender.stats.readers == 0, "the end of a reader")
+            self.eventually(lambda: sender.stats[3:5] == (0, 0), "the end of a reader")
             stats = sender.stats
             self.assertEqual((stats.sent, stats.in_flight), (50 * (round_ + 1), 0))
             self.assertEqual(stats.sent, stats.received + stats.dropped)
