@@ -103,15 +103,16 @@ class _Replies:
 
     def _tell(self) -> bool:
         try:
+            if not self._packet[1] and self._released:
+                count = min(len(self._released), _wire.MAX_RELEASES)
+                seqs = tuple(self._released.popleft() for _ in range(count))
+                self._packet = _wire.encode(_wire.Release(seqs)), count
+            # Looked at after what is released: another thread may take and release one in between.
             taken = self.taken
             if self._told != taken:
                 if not _socket.send(self._sock, _wire.encode(_wire.Taken(taken))):
                     return False
                 self._told = taken
-            if not self._packet[1] and self._released:
-                count = min(len(self._released), _wire.MAX_RELEASES)
-                seqs = tuple(self._released.popleft() for _ in range(count))
-                self._packet = _wire.encode(_wire.Release(seqs)), count
             packet, count = self._packet
             if count:
                 self.released += count
@@ -203,6 +204,10 @@ class _Connection:
         self._used[seq] = memory
         self.frames += 1
         return functools.partial(self._give_back, seq)
+
+    def forget(self, seq: int) -> None:
+        """A frame that nobody gets, and that was not taken: the connection is closed."""
+        self._used.pop(seq, None)
 
     def _give_back(self, seq: int) -> None:
         """By a destructor, in any thread: nothing here waits for another."""
@@ -519,7 +524,7 @@ class FrameReceiver:
             connection.check()
             frame = Frame(message, caps, connection.session, mapping, give_back)
         except BaseException:
-            give_back()
+            connection.forget(message.seq)
             raise
         connection.replies.taken += 1
         connection.replies.flush()

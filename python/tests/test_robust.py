@@ -598,6 +598,34 @@ class Producers(Case):
         receiver.close()
         bare.close()
 
+    def test_taken_and_released_while_another_thread_speaks(self):
+        """TAKEN comes before RELEASE, whoever gets in between."""
+        from dsframe.receiver import _Replies
+
+        ours, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        replies = _Replies(ours)
+        bare = Bare(other)
+        before, calls = _socket.send, []
+
+        def send(*arguments):
+            sent = before(*arguments)
+            if not calls:
+                calls.append(arguments)
+                replies.taken += 1
+                replies.release(1)
+            return sent
+
+        try:
+            _socket.send = send
+            replies.taken = 1
+            replies.release(0)
+        finally:
+            _socket.send = before
+        replies.close()
+        messages = [bare.message() for _ in range(5)]
+        self.assertEqual(messages, [Taken(1), Release((0,)), Taken(2), Release((1,)), None])
+        bare.close()
+
     def test_closed_before_the_producer_says_hello(self):
         receiver = self.receiver()
         came = []
