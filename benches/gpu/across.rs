@@ -157,7 +157,9 @@ fn measure(pace: Option<Duration>) -> Res<Came> {
         let mail = heard.join().ok().flatten().ok_or("the reader has ended")?;
         pushed.map(|()| mail)
     });
-    let Mail { numbers, .. } = mail?;
+    let Mail { numbers, fd: None } = mail? else {
+        return Err("the reader sends what it should not".into());
+    };
     sink.set_state(gst::State::Null)?;
     if let Some(message) = bus.pop_filtered(&[gst::MessageType::Warning]) {
         return Err(format!("not on the card all the way: {message:?}").into());

@@ -247,6 +247,11 @@ impl DsFrameCapture {
                 settle(Fate::DroppedFlush);
                 continue;
             }
+            if capture.frame.is_none() {
+                channels.count_unread(capture.facts.stream);
+                settle(Fate::DroppedOverflow);
+                continue;
+            }
             match channels.parcel(capture, ticket) {
                 Ok((channel, parcel)) => {
                     outcome = send(&channel, &parcel);
@@ -680,7 +685,8 @@ impl DsFrameCapture {
         if run.worker.process().has_failed() {
             return Err(gst::FlowError::Error);
         }
-        let rendered = run.render(buffer, || self.running_time());
+        let drops = || self.overflow(&run) != Overflow::Block;
+        let rendered = run.render(buffer, || self.running_time(), drops);
         self.say(&run, &rendered.news);
         let mut outcome = Ok(());
         for job in rendered.jobs {

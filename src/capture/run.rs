@@ -189,11 +189,13 @@ impl Run {
     }
 
     /// Decides on the frames of a buffer and takes what is selected out of it. `running_time` is
-    /// asked where the buffer has no timestamp.
+    /// asked where the buffer has no timestamp, `drops` whether frames are dropped that there is no
+    /// reader for.
     pub fn render(
         &self,
         buffer: &gst::Buffer,
         running_time: impl Fn() -> gst::ClockTime,
+        drops: impl Fn() -> bool,
     ) -> Rendered {
         let mut streaming = lock(&self.streaming);
         if self.has_requests.swap(false, Ordering::AcqRel) {
@@ -201,7 +203,10 @@ impl Run {
                 streaming.request(request);
             }
         }
-        streaming.render(buffer, running_time)
+        let channels = self.channels.as_deref();
+        let channels = channels.filter(|_| !self.worker.process().is_needed());
+        let is_unheard = |stream| channels.is_some_and(|it| it.is_unheard(stream) && drops());
+        streaming.render(buffer, running_time, &is_unheard)
     }
 
     /// The streams behind a pad of the muxer, or all of them, are over: what was held of them is

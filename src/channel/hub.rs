@@ -214,6 +214,11 @@ impl Hub {
         all.map(|outbox| outbox.in_flight() as u64).sum()
     }
 
+    /// A frame was not sent at all, as there is no reader.
+    pub fn count_unread(&self) {
+        self.state().unread += 1;
+    }
+
     /// Frames that no reader was there for.
     pub fn unread(&self) -> u64 {
         self.state().unread

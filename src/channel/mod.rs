@@ -94,8 +94,8 @@ pub struct ReadOptions {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
-    #[error("channel {0} has a producer already: only one can send into it")]
-    Taken(String),
+    #[error("it has a producer already, and only one can send into it")]
+    Taken,
     #[error(transparent)]
     Socket(#[from] unix::SocketError),
 }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use gst_video::VideoInfo;
 
@@ -40,6 +41,8 @@ pub struct Parcel {
     pub facts: Facts,
     /// Differs from run to run of the producer.
     pub session: u64,
+    /// When it came into this process, or was made in it.
+    pub since: Instant,
     receipt: Option<Box<dyn Receipt>>,
     /// Where other processes can read it in host memory; found once for all readers.
     pub(super) exported: Arc<OnceLock<Result<Exported, ExportError>>>,
@@ -56,6 +59,7 @@ impl Parcel {
             picture,
             facts,
             session,
+            since: Instant::now(),
             receipt,
             exported: Arc::default(),
         }
@@ -67,6 +71,7 @@ impl Parcel {
             picture: self.picture.clone(),
             facts: self.facts.clone(),
             session: self.session,
+            since: self.since,
             receipt: None,
             exported: self.exported.clone(),
         }
