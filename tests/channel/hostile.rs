@@ -216,8 +216,12 @@ fn a_healthy_reader_among_others() {
     let producer = line.producer(&[("overflow", "drop-newest"), ("channel-size", "64")]);
     let reader = line.reader("").play();
     until("it is there", || counts(&producer.element).readers == 1);
+    // Both ends are in use.
+    producer.push_all(0..1);
+    assert_eq!(reader.number(), Some(0));
+    let before = Usage::own();
     let done = AtomicBool::new(false);
-    let mut frames = 0;
+    let mut frames = 1;
     thread::scope(|scope| {
         scope.spawn(|| {
             attack(&path);
@@ -232,6 +236,10 @@ fn a_healthy_reader_among_others() {
         }
     });
     until("they are gone", || counts(&producer.element).readers == 1);
+    until("nothing of them is left", || {
+        let now = Usage::own();
+        now.fds <= before.fds && now.threads <= before.threads
+    });
     // Who is well now is let in.
     let late = line.reader("").play();
     until("it is there", || counts(&producer.element).readers == 2);
