@@ -134,6 +134,16 @@ impl Exported {
     }
 }
 
+impl Exported {
+    /// Of a picture in host memory.
+    pub fn buffer(&self) -> Option<&gst::Buffer> {
+        match &self.lent {
+            Lent::Host(buffer) => Some(buffer),
+            Lent::Card(_) => None,
+        }
+    }
+}
+
 fn planes(info: &VideoInfo, layout: &[(usize, usize)]) -> Result<Planes, FrameError> {
     let plane = |(offset, stride): &(usize, usize)| {
         Some(PlaneAt {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use gst_video::VideoInfo;
 use rustix::event::PollFlags;
 
-use super::export::{Copies, Descriptor, ExportError, Exported, Lent};
+use super::export::{Copies, Descriptor, Exported, Lent};
 use super::socket::{Received, Sent, Socket};
 use super::way::{Detour, Takes};
 use super::{Bell, CAT, SocketError};
@@ -246,9 +246,12 @@ impl Link {
                 (parcel.filter(|_| is_wanted), notices)
             };
             self.tell(notices);
-            match parcel.filter(|parcel| parcel.exported.get().is_none()) {
+            match parcel.filter(|parcel| !parcel.was_in_host()) {
                 // The lock is free: frames for other readers are sent meanwhile.
-                Some(parcel) => drop(in_host(&parcel, &self.common.copies)),
+                Some(parcel) => {
+                    // What fails, is said by whoever asks again.
+                    let _ = parcel.in_host(&self.common.copies);
+                }
                 None => return,
             }
         }
@@ -681,7 +684,7 @@ impl State {
         parcel: &Parcel,
         copies: &Copies,
     ) -> Result<Option<Exported>, Failed> {
-        if let Snapshot::Card(frame) = &parcel.picture {
+        if let Snapshot::Card(frame) = &parcel.picture() {
             match self.takes.device(frame) {
                 Ok(device) => {
                     let exported = Exported::on_card(frame, device);
@@ -689,7 +692,7 @@ impl State {
                 }
                 Err(detour) => self.note_detour(frame.gpu().ordinal(), &detour)?,
             }
-            if parcel.exported.get().is_none() {
+            if !parcel.was_in_host() {
                 return Ok(None);
             }
         } else if !self.takes.host {
@@ -698,7 +701,7 @@ impl State {
                 text: "frames are in host memory, which the reader does not take".into(),
             }));
         }
-        match in_host(parcel, copies) {
+        match parcel.in_host(copies) {
             Ok(exported) => Ok(Some(exported.clone())),
             Err(error) => Err(self.fail(seq, error)),
         }
@@ -799,12 +802,4 @@ enum Failed {
     Frame,
     /// And nothing else can be.
     Reader(Trouble),
-}
-
-/// A frame in host memory, found or made once for all readers.
-fn in_host<'a>(parcel: &'a Parcel, copies: &Copies) -> Result<&'a Exported, &'a ExportError> {
-    let exported = parcel
-        .exported
-        .get_or_init(|| Exported::in_host(&parcel.picture, copies));
-    exported.as_ref()
 }
