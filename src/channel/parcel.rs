@@ -5,12 +5,12 @@
 //! One frame on its way through a channel.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use gst_video::VideoInfo;
 
-use super::unix::{ExportError, Exported};
+use super::unix::{Copies, ExportError, Exported};
 use crate::frame::Snapshot;
 use crate::meta::FrameMeta;
 
@@ -37,7 +37,8 @@ pub trait Receipt: Send + Sync {
 
 /// Pixels, facts, and who is to be told.
 pub struct Parcel {
-    pub picture: Snapshot,
+    picture: Mutex<Snapshot>,
+    info: VideoInfo,
     pub facts: Facts,
     /// Differs from run to run of the producer.
     pub session: u64,
@@ -45,7 +46,7 @@ pub struct Parcel {
     pub since: Instant,
     receipt: Option<Box<dyn Receipt>>,
     /// Where other processes can read it in host memory; found once for all readers.
-    pub(super) exported: Arc<OnceLock<Result<Exported, ExportError>>>,
+    exported: Arc<OnceLock<Result<Exported, ExportError>>>,
 }
 
 impl Parcel {
@@ -56,7 +57,8 @@ impl Parcel {
         receipt: Option<Box<dyn Receipt>>,
     ) -> Self {
         Self {
-            picture,
+            info: picture.info().clone(),
+            picture: Mutex::new(picture),
             facts,
             session,
             since: Instant::now(),
@@ -68,7 +70,8 @@ impl Parcel {
     /// The same frame, without what its producer is told.
     pub fn share(&self) -> Self {
         Self {
-            picture: self.picture.clone(),
+            picture: Mutex::new(self.picture()),
+            info: self.info.clone(),
             facts: self.facts.clone(),
             session: self.session,
             since: self.since,
@@ -78,12 +81,46 @@ impl Parcel {
     }
 
     pub fn into_parts(self) -> (Snapshot, Facts) {
-        (self.picture, self.facts)
+        let picture = self.picture.into_inner();
+        (picture.unwrap_or_else(PoisonError::into_inner), self.facts)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Snapshot> {
+        self.picture.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn picture(&self) -> Snapshot {
+        self.lock().clone()
+    }
+
+    /// Where other processes can read the picture in host memory. What is copied for them takes the
+    /// place of an original in host memory, whose buffer goes back to its pool; one on a card
+    /// stays, for readers there.
+    pub(super) fn in_host(&self, copies: &Copies) -> Result<&Exported, &ExportError> {
+        let exported = self.exported.get_or_init(|| {
+            let picture = self.picture();
+            let exported = Exported::in_host(&picture, copies)?;
+            // Let go without the lock.
+            let original = match (&mut *self.lock(), exported.buffer()) {
+                (Snapshot::Host(frame), Some(buffer)) => {
+                    Some(std::mem::replace(&mut frame.buffer, buffer.clone()))
+                }
+                _ => None,
+            };
+            drop((picture, original));
+            Ok(exported)
+        });
+        exported.as_ref()
+    }
+
+    /// Whether that was tried.
+    pub(super) fn was_in_host(&self) -> bool {
+        self.exported.get().is_some()
     }
 
     /// Format, size, rate and colours.
     pub fn info(&self) -> &VideoInfo {
-        self.picture.info()
+        &self.info
     }
 
     /// Instead of sending it.

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gst::prelude::*;
+use gst_video::prelude::*;
 use gst_video::{VideoFrame, VideoInfo};
 
 use crate::channel::wire::{MAX_SLOT, Memory, PlaneAt, Planes};
@@ -134,6 +135,16 @@ impl Exported {
     }
 }
 
+impl Exported {
+    /// Of a picture in host memory.
+    pub fn buffer(&self) -> Option<&gst::Buffer> {
+        match &self.lent {
+            Lent::Host(buffer) => Some(buffer),
+            Lent::Card(_) => None,
+        }
+    }
+}
+
 fn planes(info: &VideoInfo, layout: &[(usize, usize)]) -> Result<Planes, FrameError> {
     let plane = |(offset, stride): &(usize, usize)| {
         Some(PlaneAt {
@@ -200,10 +211,15 @@ impl Copies {
     fn copy(&self, frame: &Frame) -> Result<Frame, ExportError> {
         let mapped = frame.map()?;
         let from = View::of_frame(&mapped)?;
-        self.make(&frame.info, |to| {
+        let mut copy = self.make(&frame.info, |to| {
             view::copy(&from, to);
             Ok(())
-        })
+        })?;
+        // How its fields follow each other.
+        let flags = frame.buffer.video_flags();
+        let writable = copy.buffer.get_mut().ok_or(ExportError::Pool)?;
+        writable.set_video_flags(flags);
+        Ok(copy)
     }
 
     /// A frame of a card; waits for it.

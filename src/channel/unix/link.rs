@@ -14,7 +14,7 @@ use gst_video::VideoInfo;
 use gst_video::prelude::*;
 use rustix::event::PollFlags;
 
-use super::export::{Copies, Descriptor, ExportError, Exported, Lent};
+use super::export::{Copies, Descriptor, Exported, Lent};
 use super::socket::{Received, Sent, Socket};
 use super::way::{Detour, Takes};
 use super::{BUSY, Bell, CAT, SocketError};
@@ -274,9 +274,12 @@ impl Link {
                 (parcel.filter(|_| is_wanted), notices)
             };
             self.tell(notices);
-            match parcel.filter(|parcel| parcel.exported.get().is_none()) {
+            match parcel.filter(|parcel| !parcel.was_in_host()) {
                 // The lock is free: frames for other readers are sent meanwhile.
-                Some(parcel) => drop(in_host(&parcel, &self.common.copies)),
+                Some(parcel) => {
+                    // What fails, is said by whoever asks again.
+                    let _ = parcel.in_host(&self.common.copies);
+                }
                 None => return,
             }
         }
@@ -740,7 +743,7 @@ impl State {
         parcel: &Parcel,
         copies: &Copies,
     ) -> Result<Option<Exported>, Failed> {
-        if let Snapshot::Card(frame) = &parcel.picture {
+        if let Snapshot::Card(frame) = &parcel.picture() {
             match self.takes.device(frame) {
                 Ok(device) => {
                     let exported = Exported::on_card(frame, device);
@@ -748,7 +751,7 @@ impl State {
                 }
                 Err(detour) => self.note_detour(frame.gpu().ordinal(), &detour)?,
             }
-            if parcel.exported.get().is_none() {
+            if !parcel.was_in_host() {
                 return Ok(None);
             }
         } else if !self.takes.host {
@@ -757,7 +760,7 @@ impl State {
                 text: "frames are in host memory, which the reader does not take".into(),
             }));
         }
-        match in_host(parcel, copies) {
+        match parcel.in_host(copies) {
             Ok(exported) => Ok(Some(exported.clone())),
             Err(error) => Err(self.fail(seq, error)),
         }
@@ -795,7 +798,7 @@ impl State {
         parcel: &Parcel,
         exported: Exported,
     ) -> Result<(), Trouble> {
-        let fields = match &parcel.picture {
+        let fields = match parcel.picture() {
             Snapshot::Host(frame) => Fields::of(frame.buffer.video_flags()),
             Snapshot::Card(_) => Fields::default(),
         };
@@ -869,12 +872,4 @@ enum Failed {
     Frame,
     /// And nothing else can be.
     Reader(Trouble),
-}
-
-/// A frame in host memory, found or made once for all readers.
-fn in_host<'a>(parcel: &'a Parcel, copies: &Copies) -> Result<&'a Exported, &'a ExportError> {
-    let exported = parcel
-        .exported
-        .get_or_init(|| Exported::in_host(&parcel.picture, copies));
-    exported.as_ref()
 }

@@ -20,7 +20,7 @@ use std::sync::LazyLock;
 use rustix::event::{EventfdFlags, eventfd};
 
 pub use client::Client;
-pub use export::{ExportError, Exported};
+pub use export::{Copies, ExportError, Exported};
 pub use server::Server;
 pub use socket::SocketError;
 

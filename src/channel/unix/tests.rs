@@ -112,7 +112,7 @@ impl Drop for Origin {
 
 /// Which frame it is, if all of it says the same.
 fn number(parcel: &Parcel) -> u64 {
-    let Snapshot::Host(frame) = &parcel.picture else {
+    let Snapshot::Host(frame) = parcel.picture() else {
         panic!("not in host memory");
     };
     let mapped = frame.map().unwrap();

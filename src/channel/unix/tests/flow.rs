@@ -175,8 +175,8 @@ fn how_fields_follow_each_other_is_told() {
     for origin in [Origin::plain(&info), Origin::shared(&info)] {
         let dir = dir();
         let producer = Producer::of(&path(&dir), 4, info.clone(), origin);
-        let mut reader = Reader::open(&path(&dir));
-        producer.wait_for_readers(1);
+        let mut readers = [(); 2].map(|()| Reader::open(&path(&dir)));
+        producer.wait_for_readers(2);
         for (flags, of_frame) in [
             (Flags::empty(), VideoFrameFlags::empty()),
             (Flags::INTERLACED, VideoFrameFlags::INTERLACED),
@@ -199,14 +199,16 @@ fn how_fields_follow_each_other_is_told() {
             let parcel = Arc::new(Parcel::new(Snapshot::Host(frame), facts, 0, None));
             producer.wait(|| producer.hub.has_room());
             producer.hub.send(&parcel, Full::Refuse).unwrap();
-            let got = reader.frame();
-            assert_eq!(got.info().interlace_mode(), info.interlace_mode());
-            let Snapshot::Host(frame) = &got.picture else {
-                panic!("not in host memory");
-            };
-            assert_eq!(frame.buffer.video_flags(), flags);
-            let meta = frame.buffer.meta::<VideoMeta>().unwrap();
-            assert_eq!(meta.video_frame_flags(), of_frame);
+            for reader in &mut readers {
+                let got = reader.frame();
+                assert_eq!(got.info().interlace_mode(), info.interlace_mode());
+                let Snapshot::Host(frame) = got.picture() else {
+                    panic!("not in host memory");
+                };
+                assert_eq!(frame.buffer.video_flags(), flags);
+                let meta = frame.buffer.meta::<VideoMeta>().unwrap();
+                assert_eq!(meta.video_frame_flags(), of_frame);
+            }
         }
     }
 }
