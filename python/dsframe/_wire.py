@@ -23,7 +23,7 @@ MAX_HELD = 64
 MAX_SLOTS = 64
 MAX_SLOT_SIZE = 1 << 30
 #: Bytes of one connection that a reader maps.
-MAX_MAPPED = 4 << 30
+MAX_MAPPED = 16 << 30
 MAX_RELEASES = 256
 MAX_TEXT = 1024
 MAX_REFUSE_TEXT = 512

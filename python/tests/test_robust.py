@@ -544,12 +544,12 @@ class Producers(Case):
         self.check("never there", *script, frames=66)
 
     def test_more_memory_than_is_mapped(self):
-        """4 GiB of a connection: slots of pages that nobody has, which would come by reading."""
+        """16 GiB of a connection: slots of pages that nobody has, which would come by reading."""
         memory = self.memory(1 << 30)
         script = [(CAPS,)]
         for n in range(5):
             script.append((FRAME._replace(seq=n, slot=n, slot_size=1 << 30), memory))
-        self.check("more than 4 GiB", *script, frames=4)
+        self.check("more than 16 GiB", *script, frames=16)
 
     def test_times(self):
         top = (1 << 63) - 1

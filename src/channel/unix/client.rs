@@ -34,7 +34,7 @@ use crate::mem::shm::{Mapping, ShmError, map};
 const RETRY: Duration = Duration::from_millis(100);
 
 /// Bytes of host memory that a connection may have mapped.
-const MAX_MAPPED: u64 = 4 << 30;
+const MAX_MAPPED: u64 = 16 << 30;
 
 /// Why nothing more can be understood of a producer.
 #[derive(Debug, thiserror::Error)]
@@ -670,7 +670,7 @@ impl<'a> Connection<'a> {
                 let is_host = head.memory == Memory::Host;
                 if is_host && !has_room(&mut self.mapped, head.slot_size, MAX_MAPPED) {
                     return Err(ClientError::Nonsense(
-                        "more memory is to be mapped than the 4 GiB that a connection may",
+                        "more memory is to be mapped than the 16 GiB that a connection may",
                     ));
                 }
                 let slot = self.map(head.memory, fd, head.slot_size)?;

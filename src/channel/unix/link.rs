@@ -318,7 +318,7 @@ impl Link {
     /// Whether the reader has all that it is to get.
     pub fn is_done(&self) -> bool {
         let state = self.state();
-        let has_all = state.ended && state.queue.is_empty() && state.taken == state.sent;
+        let has_all = state.ended && state.queue.is_empty();
         state.phase != Phase::Open || state.deaf || has_all
     }
 

@@ -169,6 +169,7 @@ fn the_picture_may_change_within_a_stream() {
 #[test]
 fn how_fields_follow_each_other_is_told() {
     use gst_video::{VideoBufferFlags as Flags, VideoFrameFlags, VideoMeta};
+    gst::init().unwrap();
     let info = VideoInfo::builder(VideoFormat::I420, 64, 48)
         .interlace_mode(gst_video::VideoInterlaceMode::Mixed);
     let info = info.fps(gst::Fraction::new(30, 1)).build().unwrap();
