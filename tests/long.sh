@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What takes longer than tests/run.sh may: soak, kills by the hundred, state cycles by the thousand,
-# an hour of fuzzing. Figures and their date go to docs/. One stage only: tests/long.sh STAGE.
+# an hour of fuzzing, an hour of frames across processes. Figures and their date go to docs/. One stage only: tests/long.sh STAGE.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -64,10 +64,21 @@ fuzz_figures() {
         }' "$2"
 }
 
+# channels: DSFRAME_KILLS processes at the ends of channels are killed, and one sends to two others for
+# DSFRAME_SOAK_SECONDS. Prints how long that went well and what it took up.
+channels() {
+    [[ -z $only || $only == channels ]] || return 0
+    stage channels
+    DSFRAME_KILLS=${DSFRAME_KILLS:-200} DSFRAME_SOAK_SECONDS=${DSFRAME_SOAK_SECONDS:-3600} \
+        G_DEBUG=fatal_warnings cargo test --locked --release --test channel -- \
+        --nocapture --test-threads=1 kills:: soak::
+}
+
 private_registry long
 long soak 'test(/soak|memory_flat/)'
 long kills 'test(/kill/)'
 long states 'test(/state_cycles|pause_play/)'
 long inputs 'test(/proptest|fuzz|property/)'
 long threads 'test(/^threads::/)'
+channels
 fuzz

@@ -6,8 +6,8 @@
 
 use gst_video::{VideoFormat, VideoInfo};
 use gstdsframe::channel::wire::{
-    Caps, Frame, FrameHead, HEADER, Hello, MAX_PACKET, Memory, Message, PlaneAt, Planes, Reason,
-    Refuse, Slots,
+    Caps, Fields, Frame, FrameHead, HEADER, Hello, MAX_PACKET, Memory, Message, PlaneAt, Planes,
+    Reason, Refuse, Slots,
 };
 use gstdsframe::frame::plane_sizes;
 use gstdsframe::meta::{Bounds, ClassLabel, Classifier, Detection, FrameMeta};
@@ -169,6 +169,7 @@ fn frame(format: VideoFormat, width: u32, height: u32) -> Message {
         caps_id: 2,
         new_slot: count != 1,
         discont: count == 2,
+        fields: Fields::default(),
         memory,
         slot: 3,
         slot_size: end.next_multiple_of(1 << 21),

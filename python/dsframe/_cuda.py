@@ -323,6 +323,8 @@ def _undo(card: Card, steps: List[Tuple[str, Sequence[int]]]) -> None:
 class CudaSlot:
     """Memory of ours that others can read."""
 
+    retired = False
+
     def __init__(self, card: Card, id: int, size: int) -> None:
         self.id = id
         self.size = size

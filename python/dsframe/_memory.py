@@ -136,6 +136,9 @@ def _memfd() -> int:
 class Slot:
     """A memfd of ours: written here, read by others."""
 
+    #: Somebody may read it whom nobody waits for: it is never written again.
+    retired = False
+
     def __init__(self, id: int, size: int) -> None:
         self.id = id
         self.size = size
@@ -156,7 +159,16 @@ class Lease:
 
     def __init__(self, slot: Any, back: "Deque[Any]") -> None:
         self.slot = slot
-        weakref.finalize(self, back.append, slot).atexit = False
+        weakref.finalize(self, _return, slot, back).atexit = False
+
+    def discard(self) -> None:
+        """The slot is freed instead. Whoever has mapped it may read on."""
+        self.slot.retired = True
+
+
+def _return(slot: Any, back: "Deque[Any]") -> None:
+    if not slot.retired:
+        back.append(slot)
 
 
 #: Of slots, whatever their memory: a reader tells them apart by nothing else.

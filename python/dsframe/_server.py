@@ -71,9 +71,10 @@ class Peer:
         self.waiting: Deque[Tuple[int, Item]] = deque()
         #: Sent and not taken.
         self.untaken: Deque[Tuple[int, Any]] = deque()
-        #: Taken and not released.
+        #: Taken and not released, or sent to one that says nothing any more.
         self.held: Dict[int, Any] = {}
-        self.slots: "OrderedDict[int, None]" = OrderedDict()
+        #: Those that can be named, and their sizes.
+        self.slots: "OrderedDict[int, int]" = OrderedDict()
         self.caps_id: Optional[int] = None
         self.sent = self.taken = self.dropped = 0
         self.discont = False
@@ -83,6 +84,10 @@ class Peer:
         self.finished = False
         #: It is read to its end and not listened to.
         self.refused = False
+        #: It was read to its end: it says nothing any more, and reads what it holds until it closes.
+        self.quiet = False
+        #: Nothing follows from this side. The end of the other half then looks like a close.
+        self.shut = False
         self.full = False
         self.deadline: Optional[float] = time.monotonic() + HELLO_TIME
 
@@ -96,6 +101,14 @@ class Peer:
     def has_room(self, bound: int) -> bool:
         return not self.choked() and len(self.waiting) + len(self.untaken) < bound
 
+    def mapped_with(self, slot: Any) -> int:
+        """Bytes that it would map of slots that are known or in use."""
+        sizes = dict(list(self.slots.items())[1 - _wire.MAX_SLOTS:])
+        leases = [lease for _, lease in self.untaken] + list(self.held.values())
+        sizes.update((lease.slot.id, lease.slot.size) for lease in leases)
+        sizes[slot.id] = slot.size
+        return sum(sizes.values())
+
     def drop(self, discont: bool) -> None:
         self.dropped += 1
         self.discont = self.discont or discont
@@ -103,6 +116,13 @@ class Peer:
     def counts(self) -> Counts:
         in_flight = len(self.waiting) + len(self.untaken)
         return Counts(self.sent, self.taken, self.dropped, in_flight)
+
+    def lose(self) -> None:
+        """It takes no more frames. Those on the way to it are dropped, and held, as it may read them."""
+        self.dropped += len(self.waiting) + len(self.untaken)
+        self.waiting.clear()
+        self.held.update(self.untaken)
+        self.untaken.clear()
 
 
 class Server:
@@ -116,6 +136,8 @@ class Server:
         self._policy = policy
         self._max_readers = max_readers
         self._session = int.from_bytes(os.urandom(8), "little") or 1
+        #: One frame at a time.
+        self.sending = threading.RLock()
         self._changed = threading.Condition()
         self._peers: Dict[int, Peer] = {}
         self._gone = Counts(0, 0, 0, 0)
@@ -126,12 +148,16 @@ class Server:
         self._closing: Optional[float] = None
         self._abandoned = False
         self._accept_again = 0.0
-        self._listener = _socket.Listener(path, access)
         self._wake_fds: Tuple[int, ...] = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._close_wake = weakref.finalize(self, _socket.close_all, self._wake_fds)
         self._close_wake.atexit = False
+        self._listener = _socket.Listener(path, access)
         self._thread = threading.Thread(target=self._run, name="dsframe-sender", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:
+            self._listener.close()
+            raise
         _socket.forks.watch(self)
         _servers.add(self)
 
@@ -152,8 +178,10 @@ class Server:
         """Until there is a reader and all have room."""
         end = None if timeout is None else time.monotonic() + timeout
         with self._changed:
+            # Whoever is waited for is not to be told that the stream has ended.
+            self._last = None if self._closing is None else self._last
             while True:
-                self._check_open()
+                self.check_open()
                 peers = [peer for peer in self._peers.values() if peer.reading]
                 if peers and all(peer.has_room(self._bound) for peer in peers):
                     return
@@ -163,18 +191,18 @@ class Server:
                         f"no reader came within {timeout} s" if not peers
                         else f"a reader did not take a frame for {timeout} s"
                     )
-                self._changed.wait(left)
+                self._changed.wait(None if left is None else min(left, _socket.LONGEST))
 
     def audience(self) -> List[Peer]:
         """Who the next frame is for. Those who come later begin with the one after it."""
         with self._changed:
-            self._check_open()
+            self.check_open()
             self._last = None
             return [peer for peer in self._peers.values() if peer.reading]
 
     def send(self, item: Item, audience: List[Peer]) -> None:
         with self._changed:
-            self._check_open()
+            self.check_open()
             self._caps = item.caps
             if not audience:
                 self.unread += 1
@@ -199,7 +227,7 @@ class Server:
                 self._closing = time.monotonic() + linger
             self._changed.notify_all()
             self._wake()
-        self._thread.join(linger + CLOSE_TIME + 5)
+        self._thread.join(min(linger + CLOSE_TIME + 5, threading.TIMEOUT_MAX))
         with self._changed:
             if not self._thread.is_alive():
                 self._close_wake()
@@ -213,6 +241,8 @@ class Server:
         """In the child of a fork, which has the descriptors and not the thread."""
         self._abandoned = True
         self._closing = 0.0
+        # Whoever had them is not there.
+        self.sending = threading.RLock()
         self._changed = threading.Condition()
         self._listener.forget()
         for peer in self._peers.values():
@@ -220,7 +250,7 @@ class Server:
         self._peers = {}
         self._close_wake()
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
         if self._closing is not None or self._abandoned:
             raise ValueError("the sender is closed, or belongs to the process that this one was forked from")
 
@@ -266,15 +296,17 @@ class Server:
                 if not self._send_frame(peer, *peer.waiting[0]):
                     return
                 peer.waiting.popleft()
-        except OSError:
+        except (BrokenPipeError, ConnectionResetError):
             # It is gone. What it sent before is still to be read, and then the end.
             self._silence(peer)
+        except OSError as error:
+            self._refuse(peer, _wire.BAD_MESSAGE, f"a message cannot be sent: {error}")
 
     def _pump_last(self, peer: Peer) -> None:
         if peer.last is None:
             return
         if self._send(peer, _wire.encode(peer.last(peer.sent))):
-            peer.finished = True
+            peer.finished = peer.shut = True
             peer.sock.shutdown(socket.SHUT_WR)
 
     def _send(self, peer: Peer, packet: bytes, fd: Optional[int] = None) -> bool:
@@ -298,6 +330,9 @@ class Server:
             return False
         slot = variant.lease.slot
         new = slot.id not in peer.slots
+        if new and peer.mapped_with(slot) > _wire.MAX_MAPPED:
+            self._send_back(peer)
+            return False
         message = item.facts._replace(
             seq=seq, slot=slot.id, slot_size=slot.size, planes=variant.planes, new_slot=new,
             memory=variant.memory, device=device, discont=item.facts.discont or peer.discont,
@@ -306,11 +341,22 @@ class Server:
             return False
         if new and len(peer.slots) == _wire.MAX_SLOTS:
             peer.slots.popitem(last=False)
-        peer.slots[slot.id] = None
+        peer.slots[slot.id] = slot.size
         peer.slots.move_to_end(slot.id)
         peer.untaken.append((seq, variant.lease))
         peer.discont = False
         return True
+
+    def _send_back(self, peer: Peer) -> None:
+        """It would map more than a reader does: it may come again, with nothing mapped."""
+        log.warning(
+            "a reader has slots of %d GiB, known or in use: it is to connect again", _wire.MAX_MAPPED >> 30
+        )
+        peer.dropped += len(peer.waiting)
+        peer.waiting.clear()
+        peer.last = _wire.Stop
+        self._pump_last(peer)
+        self._changed.notify_all()
 
     @staticmethod
     def _variant_for(peer: Peer, item: Item) -> Tuple[Optional[Variant], int]:
@@ -328,27 +374,40 @@ class Server:
         peer.full = False
         peer.dropped += len(peer.waiting)
         peer.waiting.clear()
-        peer.deadline = time.monotonic() + CLOSE_TIME
         self._changed.notify_all()
 
     def _refuse(self, peer: Peer, reason: int, text: str) -> None:
         log.warning("a reader is refused: %s", text)
         _socket.refuse(peer.sock, reason, text)
-        peer.refused = True
-        # The memory of what was sent to it is not given back before it is gone.
+        peer.refused = peer.shut = True
+        peer.deadline = time.monotonic() + CLOSE_TIME
+        peer.lose()
         self._silence(peer)
 
-    def _drop(self, peer: Peer) -> None:
-        """It is gone."""
+    def _hush(self, peer: Peer) -> None:
+        """It closed, or shut down its half: then what it holds is in use until it closes."""
+        peer.quiet = True
+        peer.lose()
+        self._silence(peer)
+        if not peer.held:
+            self._drop(peer)
+
+    def _drop(self, peer: Peer, over: bool = False) -> None:
+        """Closes. Unless it is over, which is when the reader has closed, it may read on: what it
+        holds is not written again, and those on the way may still arrive.
+        """
         if peer.sock.fileno() < 0:
             return
         self._peers.pop(peer.sock.fileno(), None)
         peer.sock.close()
-        peer.dropped += len(peer.waiting) + len(peer.untaken)
+        if not over:
+            for lease in (*peer.held.values(), *(lease for _, lease in peer.untaken)):
+                lease.discard()
+        peer.dropped += len(peer.waiting)
         peer.waiting.clear()
+        self._gone = Counts(*map(sum, zip(self._gone, peer.counts())))
         peer.untaken.clear()
         peer.held.clear()
-        self._gone = Counts(*map(sum, zip(self._gone, peer.counts())))
         self._changed.notify_all()
 
     # The thread.
@@ -384,6 +443,8 @@ class Server:
             peer.dropped += len(peer.waiting)
             peer.waiting.clear()
             self._pump(peer)
+        if peer.quiet and not peer.refused:
+            return self._closing is not None
         drained = peer.finished and not peer.waiting and not peer.untaken
         if self._closing is not None:
             if peer.devices is None or (peer.deadline is None and (drained or now >= self._closing)):
@@ -404,13 +465,16 @@ class Server:
             if self._accept_again > now:
                 times.append(self._accept_again)
             for fd, peer in peers.items():
-                poll.register(fd, select.POLLIN | (select.POLLOUT if peer.full else 0))
+                # There is more to read of one that is quiet, for ever: the end.
+                wanted = 0 if peer.quiet else select.POLLIN | (select.POLLOUT if peer.full else 0)
+                poll.register(fd, wanted)
         poll.register(self._wake_fds[0], select.POLLIN)
         accepting = self._listener.socket.fileno()
         if listening:
             poll.register(accepting, select.POLLIN)
         later = [at - now for at in times if at > now]
-        for fd, events in poll.poll(min(later) * 1000 + 1 if later else None):
+        wait = min(*later, _socket.LONGEST) * 1000 + 1 if later else None
+        for fd, events in poll.poll(wait):
             if fd == self._wake_fds[0]:
                 _drain(fd)
             elif fd == accepting and listening:
@@ -442,13 +506,18 @@ class Server:
                     self._refuse(peer, _wire.NOT_ALLOWED, f"user {user.uid} may not read this")
 
     def _serve(self, peer: Peer, events: int) -> None:
+        if peer.quiet:
+            # Both halves are shut. If one of them was by us, it may be that the other one is no close.
+            with self._changed:
+                self._drop(peer, over=bool(events & select.POLLHUP) and not peer.shut)
+            return
         if events & ~select.POLLOUT:
             for _ in range(_TURN):
                 try:
                     packet = _socket.receive(peer.sock)
                     if packet is None:
                         with self._changed:
-                            self._drop(peer)
+                            self._hush(peer)
                         return
                     _socket.close_all(packet.fds)
                     if peer.refused:
@@ -466,6 +535,7 @@ class Server:
                             self._refuse(peer, error.reason, str(error))
                 except OSError:
                     with self._changed:
+                        peer.lose()
                         self._drop(peer)
                     return
         with self._changed:
@@ -479,9 +549,13 @@ class Server:
         elif isinstance(message, _wire.Taken):
             self._taken(peer, message.taken)
         elif isinstance(message, _wire.Release):
-            for seq in message.seqs:
-                if seq not in peer.held:
-                    raise _wire.WireError(f"RELEASE of frame {seq}, which is not held")
+            # Nothing of a message is used that is an error further on.
+            seqs = set(message.seqs)
+            for seq in seqs - peer.held.keys():
+                raise _wire.WireError(f"RELEASE of frame {seq}, which is not held")
+            if len(seqs) < len(message.seqs):
+                raise _wire.WireError("RELEASE of a frame twice")
+            for seq in seqs:
                 del peer.held[seq]
         elif isinstance(message, _wire.Refuse):
             log.warning("a reader leaves: %s", _one_line(message.text) or f"reason {message.reason}")
@@ -496,11 +570,11 @@ class Server:
         if hello.role != _wire.READER:
             raise _wire.WireError("HELLO of a producer: this is one")
         answer = _wire.encode(_wire.Hello(_wire.PRODUCER, session=self._session))
+        peer.deadline = None
         try:
             self._send(peer, answer)  # The first packet has room.
             peer.devices = hello.devices
             peer.takes_host = bool(hello.flags & _wire.TAKES_HOST)
-            peer.deadline = None
             peer.last = self._last
             if self._caps is not None:
                 self._send_caps(peer, self._caps)

@@ -17,6 +17,9 @@ from . import _wire
 
 ACCESS = {"user": 0o600, "group": 0o660, "all": 0o666}
 
+#: Seconds that one wait can have at most; longer ones are several.
+LONGEST = 1e6
+
 _FD_SIZE = array.array("i").itemsize
 #: sun_path, without the terminating zero.
 _MAX_PATH = 107
@@ -167,9 +170,13 @@ class Listener:
         self.path = path
         # The process may change to another directory before it is removed.
         self._absolute = os.path.abspath(path)
-        self._lock = _take_lock(path)
         self._inode = (-1, -1)
         self.socket = _packet_socket()
+        try:
+            self._lock = _take_lock(path)
+        except BaseException:
+            self.socket.close()
+            raise
         try:
             self._listen(ACCESS[access])
         except BaseException:

@@ -22,6 +22,8 @@ MAX_UNTAKEN = 4
 MAX_HELD = 64
 MAX_SLOTS = 64
 MAX_SLOT_SIZE = 1 << 30
+#: Bytes of one connection that a reader maps.
+MAX_MAPPED = 4 << 30
 MAX_RELEASES = 256
 MAX_TEXT = 1024
 MAX_REFUSE_TEXT = 512
@@ -29,6 +31,7 @@ MAX_OBJECTS = 65535
 MAX_CLASSIFIERS = 64
 MAX_LABELS = 64
 NONE = (1 << 64) - 1
+MAX_TIME = (1 << 63) - 1
 
 HOST, CUDA = 0, 1
 READER, PRODUCER = 1, 2
@@ -359,6 +362,11 @@ def _maybe(value: int) -> Optional[int]:
     return None if value == NONE else value
 
 
+def _time(value: int, what: str) -> Optional[int]:
+    _check(value <= MAX_TIME or value == NONE, f"{what} is {value}: {MAX_TIME} at most")
+    return _maybe(value)
+
+
 def _read_frame(reader: _Reader) -> FrameMessage:
     (
         seq, caps_id, flags, memory, device, slot, slot_size, offset, count, reserved, *rest,
@@ -381,7 +389,7 @@ def _read_frame(reader: _Reader) -> FrameMessage:
         seq, caps_id, slot, slot_size,
         tuple((entries[3 * i], entries[3 * i + 1]) for i in range(count)),
         offset, bool(flags & 1), bool(flags & 2), memory, device,
-        _maybe(pts), _maybe(duration), _maybe(ntp), _maybe(number),
+        _time(pts, "pts"), _time(duration, "duration"), _time(ntp, "ntp"), _maybe(number),
         stream, pad, (width, height) if width else None, sensor, detections,
     )
 

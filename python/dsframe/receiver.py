@@ -27,11 +27,17 @@ HELLO_TIME = 5.0
 
 
 class ReceiverStats(NamedTuple):
+    """`sent == received + dropped + in_flight`, as at the producer and in the elements."""
+
+    #: Frames that the producer had for this reader, as far as it has said.
+    sent: int
     received: int
-    #: Frames that the producer had for this reader and dropped, as it was behind.
+    #: By the producer, as this reader was behind.
     dropped: int
-    #: Frames that were received, and whose memory was not given back yet.
+    #: Always 0: frames are read when they are asked for.
     in_flight: int
+    #: Frames that were received, and whose memory was not given back yet.
+    in_use: int
 
 
 class _Replies:
@@ -50,7 +56,8 @@ class _Replies:
         #: Frames that were read.
         self.taken = 0
         self._told = 0
-        #: Frames whose release was sent.
+        #: Frames whose release was sent, or is being sent: the producer may send others before `send`
+        #: is back.
         self.released = 0
         #: Nobody listens any more.
         self._deaf = False
@@ -80,29 +87,44 @@ class _Replies:
     def _pending(self) -> bool:
         if self._closing:
             return self._sock.fileno() >= 0
+        return self._has_more()
+
+    def _has_more(self) -> bool:
         more = self._packet[1] or self._told != self.taken or self._released
         return bool(more) and not self._deaf
 
     def _send(self) -> bool:
-        if self._closing:
-            self._sock.close()
-            return True
+        if not self._closing:
+            return self._tell()
+        while self._has_more() and self._tell():
+            pass
+        self._sock.close()
+        return True
+
+    def _tell(self) -> bool:
         try:
+            if not self._packet[1] and self._released:
+                count = min(len(self._released), _wire.MAX_RELEASES)
+                seqs = tuple(self._released.popleft() for _ in range(count))
+                self._packet = _wire.encode(_wire.Release(seqs)), count
+            # Looked at after what is released: another thread may take and release one in between.
             taken = self.taken
             if self._told != taken:
                 if not _socket.send(self._sock, _wire.encode(_wire.Taken(taken))):
                     return False
                 self._told = taken
-            if not self._packet[1] and self._released:
-                count = min(len(self._released), _wire.MAX_RELEASES)
-                seqs = tuple(self._released.popleft() for _ in range(count))
-                self._packet = _wire.encode(_wire.Release(seqs)), count
             packet, count = self._packet
             if count:
-                if not _socket.send(self._sock, packet):
+                self.released += count
+                sent = False
+                try:
+                    sent = _socket.send(self._sock, packet)
+                finally:
+                    if not sent:
+                        self.released -= count
+                if not sent:
                     return False
                 self._packet = b"", 0
-                self.released += count
         except OSError:
             self._deaf = True  # The producer is gone. What it sent is still to be read.
         return True
@@ -123,11 +145,45 @@ class _Connection:
         self.slots: "OrderedDict[int, Tuple[Any, Tuple[int, int, int]]]" = OrderedDict()
         #: The memory of frames that are in use.
         self._used: Dict[int, Any] = {}
+        #: Nothing comes any more: the socket is closed when all frames were given back.
         self._finished = False
+        #: `close` was called, and the socket can be closed at once.
+        self.closed = self._over = False
+        #: A thread waits for a packet, or looks at one: it closes the socket if that comes to pass.
+        self._reading = False
+        _socket.forks.watch(self)
 
     @property
     def held(self) -> int:
         return len(self._used)
+
+    @property
+    def mapped(self) -> int:
+        """Bytes of slots that can be named, or are in use."""
+        memories = [memory for memory, _ in self.slots.values()] + list(self._used.values())
+        return sum({id(memory): memory.size for memory in memories}.values())
+
+    def __enter__(self) -> None:
+        """Around what reads."""
+        self._reading = True
+        try:
+            self.check()
+        except ValueError:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_: Any) -> None:
+        self._reading = False
+        self._settle()
+
+    def check(self) -> None:
+        if self.closed:
+            raise ValueError("the receiver is closed")
+
+    def _settle(self) -> None:
+        """Closes the socket if it is time. Its number may be another one's then, so nobody may use it."""
+        if not self._reading and (self._over or (self._finished and not self._used)):
+            self.replies.close()
 
     def poll(self, timeout: Optional[float]) -> bool:
         """Waits for a packet, and sends what could not be sent before. True if there is one."""
@@ -137,7 +193,7 @@ class _Connection:
             poll = select.poll()
             poll.register(self.sock, select.POLLIN | (select.POLLOUT if full else 0))
             left = None if end is None else max(end - time.monotonic(), 0.0)
-            for _, events in poll.poll(None if left is None else left * 1000):
+            for _, events in poll.poll(None if left is None else min(left, _socket.LONGEST) * 1000):
                 if events & ~select.POLLOUT:
                     return True
             if left is not None and left <= 0:
@@ -149,37 +205,54 @@ class _Connection:
         self.frames += 1
         return functools.partial(self._give_back, seq)
 
+    def forget(self, seq: int) -> None:
+        """A frame that nobody gets, and that was not taken: the connection is closed."""
+        self._used.pop(seq, None)
+
     def _give_back(self, seq: int) -> None:
         """By a destructor, in any thread: nothing here waits for another."""
-        memory = self._used.pop(seq)
+        memory = self._used.pop(seq, None)
+        if memory is None:
+            return
         memory.finish_reading()
         self.replies.release(seq)
-        if self._finished and not self._used:
-            self.replies.close()
+        self._settle()
 
     def finish(self) -> None:
         """Nothing comes any more. It stays open until all frames were given back."""
         self._finished = True
         self.slots.clear()
-        if not self._used:
-            self.replies.close()
+        self._settle()
 
-    def close(self) -> None:
+    def close(self, why: Optional[_wire.WireError] = None) -> None:
         """At once. The producer may then write to what is in use: it is copied before."""
-        self.slots.clear()
+        # Whoever reads in another thread sees this, or the copies see its frame.
+        self.closed = True
         if self.sock.fileno() < 0:
             return
         try:
             for memory in list(self._used.values()):
                 if isinstance(memory, _memory.Mapping):
                     memory.make_private()
-        finally:
-            try:
-                # Wakes up whoever waits for a frame in another thread.
-                self.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            self.replies.close()
+        except OSError as error:
+            # No memory. The producer is not to write to it then.
+            log.warning("what is in use of a producer stays in its memory: %s", error)
+            self._shutdown(socket.SHUT_RD)
+            self._finished = True
+            self._settle()
+            return
+        if why is not None:
+            _socket.refuse(self.sock, why.reason, str(why))
+        self._shutdown(socket.SHUT_RDWR)
+        self._over = True
+        self._settle()
+
+    def _shutdown(self, how: int) -> None:
+        """Wakes up whoever waits for a frame in another thread."""
+        try:
+            self.sock.shutdown(how)
+        except OSError:
+            pass
 
     def forked(self) -> None:
         """In the child, where nobody speaks on it."""
@@ -226,6 +299,8 @@ class FrameReceiver:
 
             self._cards = _cuda.cards()[:_wire.MAX_DEVICES]
         self._connection: Optional[_Connection] = None
+        #: One that waits for the answer to its HELLO.
+        self._coming: Optional[_Connection] = None
         self._old: "weakref.WeakSet[_Connection]" = weakref.WeakSet()
         self._tried = 0.0
         self._received = self._dropped = 0
@@ -253,16 +328,19 @@ class FrameReceiver:
 
     def _next(self, end: Optional[float]) -> Optional[Frame]:
         connection = self._connection or self._connect(end)
-        if not connection.poll(None if end is None else max(end - time.monotonic(), 0.0)):
-            raise TimeoutError(f"no frame came from {self.path} within {self._timeout} s")
-        return self._read(connection)
+        with connection:
+            if not connection.poll(None if end is None else max(end - time.monotonic(), 0.0)):
+                raise TimeoutError(f"no frame came from {self.path} within {self._timeout} s")
+            return self._read(connection)
 
     def close(self) -> None:
         """Leaves the producer. Ends the iteration, also one that waits in another thread."""
         self._ended = self._closed = True
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        # The first may become the second in between, and is looked after by whoever does that.
+        for connection in (self._coming, self._connection):
+            if connection is not None:
+                connection.close()
+        self._connection = None
 
     def __enter__(self) -> "FrameReceiver":
         return self
@@ -285,7 +363,8 @@ class FrameReceiver:
         """What became of the frames so far, over all connections."""
         connections = set(self._old) | ({self._connection} if self._connection else set())
         held = sum(connection.held for connection in connections)
-        return ReceiverStats(self._received, self._dropped, held)
+        received, dropped = self._received, self._dropped
+        return ReceiverStats(received + dropped, received, dropped, 0, held)
 
     # Connecting.
 
@@ -296,13 +375,17 @@ class FrameReceiver:
             self._tried = time.monotonic()
             sock = _socket.connect(self.path)
             if sock is not None:
-                connection = _Connection(sock)
+                connection = self._coming = _Connection(sock)
                 try:
-                    if self._greet(connection, end):
+                    with connection:
+                        greeted = self._greet(connection, end)
+                    if greeted:
                         return self._connected(connection)
                 except BaseException:
                     connection.close()
                     raise
+                finally:
+                    self._coming = None
                 connection.close()
             if not self._said:
                 self._said = True
@@ -313,7 +396,6 @@ class FrameReceiver:
         raise ValueError("the receiver is closed")
 
     def _connected(self, connection: _Connection) -> _Connection:
-        _socket.forks.watch(connection)
         self._said = False
         self._connection = connection
         if self._closed:
@@ -373,13 +455,18 @@ class FrameReceiver:
             return self._take(connection, packet)
         except _wire.WireError as error:
             raise self._broken(connection, error) from None
+        except BaseException:
+            # For want of memory, or by a signal: nobody knows what the message has done.
+            if self._connection is connection:
+                self._connection = None
+                connection.close()
+            raise
         finally:
             _socket.close_all(packet.fds)
 
     def _broken(self, connection: _Connection, error: _wire.WireError) -> ProtocolError:
-        _socket.refuse(connection.sock, error.reason, str(error))
         self._connection = None
-        connection.close()
+        connection.close(error)
         return ProtocolError(f"the producer at {self.path}: {error}")
 
     def _leave(self, connection: _Connection) -> None:
@@ -433,7 +520,12 @@ class FrameReceiver:
         mapping = self._slot(connection, message, fds)
         connection.next_seq = message.seq + 1
         give_back = connection.use(message.seq, mapping)
-        frame = Frame(message, caps, connection.session, mapping, give_back)
+        try:
+            connection.check()
+            frame = Frame(message, caps, connection.session, mapping, give_back)
+        except BaseException:
+            connection.forget(message.seq)
+            raise
         connection.replies.taken += 1
         connection.replies.flush()
         self._received += 1
@@ -461,6 +553,10 @@ class FrameReceiver:
                 raise _wire.WireError(f"slot {message.slot} was never there, or long ago")
             if len(connection.slots) == _wire.MAX_SLOTS:
                 connection.slots.popitem(last=False)
+            if connection.mapped + message.slot_size > _wire.MAX_MAPPED:
+                raise _wire.WireError(
+                    f"slots of more than {_wire.MAX_MAPPED >> 30} GiB that are known or in use"
+                )
             known = connection.slots[message.slot] = (self._import(message, fds[0]), place)
         connection.slots.move_to_end(message.slot)
         return known[0]

@@ -4,7 +4,6 @@
 """A producer of frames: a camera of your own, or whatever makes pictures."""
 
 import os
-import threading
 import time
 import weakref
 from fractions import Fraction
@@ -28,6 +27,7 @@ class SenderStats(NamedTuple):
     received: int
     #: For want of room, or as the reader left without taking them.
     dropped: int
+    #: Also those that were on the way when the sender stopped, and may have arrived.
     in_flight: int
     #: Readers that there are now.
     readers: int
@@ -86,8 +86,6 @@ class FrameSender:
             0, 1, 1, format, rate=rate, colorimetry=colorimetry, chroma_site=chroma_site
         )
         self._check_caps(self._caps)
-        # One frame at a time.
-        self._sending = threading.RLock()
         self._pool = _memory.Pool()
         #: For tensors on a card.
         self._outlet: Any = None
@@ -111,7 +109,9 @@ class FrameSender:
             raise ValueError(f"format {format!r} is not known: it is one of {', '.join(formats.FORMATS)}")
         if not (1 <= width <= 65535 and 1 <= height <= 65535):
             raise ValueError(f"the frame is {width}x{height}: both must be 1 to 65535")
-        with self._sending:
+        # Before memory is taken that after a fork would be that of the parent.
+        self._server.check_open()
+        with self._server.sending:
             return WritableFrame(format, width, height, self._lease(format, width, height))
 
     def send(
@@ -135,7 +135,7 @@ class FrameSender:
         image: an array of uint8 with the shape of the format, such as (height, width, 3) for RGB; a
             tuple of planes; a frame of `frame()`; or a tensor, also on a card (any `__dlpack__`). It is
             copied once, and can be used again when this returns. Size and format may change at any time.
-        pts, duration, ntp: nanoseconds; ntp since 1970. Without a pts it is counted by `fps`, stream by
+        pts, duration, ntp: nanoseconds, 0 to 2**63 - 1; ntp since 1970. Without a pts it is counted by `fps`, stream by
             stream, and is the time since the sender began if there is no `fps`.
         number: of the frame; without one they are counted, stream by stream.
         stream, pad, sensor, source_size: where the frame comes from, if there are several sources.
@@ -144,7 +144,7 @@ class FrameSender:
         TypeError and ValueError say what is wrong with the image, TimeoutError that no reader took
         a frame in time (the frame is not sent, and can be tried again).
         """
-        with self._sending:
+        with self._server.sending:
             if self._overflow == "block":
                 self._server.wait_for_room(self._timeout)
             count = self._counts.get(stream, 0)
@@ -290,8 +290,9 @@ def _check_facts(facts: _wire.FrameMessage) -> None:
     """What a caller may have got wrong, told before anything is sent."""
     for name in ("pts", "duration", "ntp", "number"):
         value = getattr(facts, name)
-        if value is not None and not 0 <= value < _wire.NONE:
-            raise ValueError(f"{name} is {value}: it is 0 to {_wire.NONE - 1}, or None")
+        top = _wire.NONE - 1 if name == "number" else _wire.MAX_TIME
+        if value is not None and not 0 <= value <= top:
+            raise ValueError(f"{name} is {value}: it is 0 to {top}, or None")
     if facts.source_size is not None and (len(facts.source_size) != 2 or min(facts.source_size) < 1):
         raise ValueError(f"source_size is {facts.source_size}: it is (width, height), or None")
     for detection in facts.detections:

@@ -4,6 +4,7 @@
 """What the tests share: folders, counts of what is open, other processes, and bare sockets."""
 
 import gc
+import mmap
 import multiprocessing
 import os
 import shutil
@@ -162,6 +163,7 @@ class Bare:
     """A socket that sends what it is told to."""
 
     def __init__(self, sock):
+        self.slots = {}
         self.sock = sock
         self.sock.settimeout(PATIENCE)
 
@@ -177,6 +179,20 @@ class Bare:
     def send(self, message, fds=()):
         data = message if isinstance(message, bytes) else _wire.encode(message)
         socket.send_fds(self.sock, [data], list(fds)) if fds else self.sock.send(data)
+
+    def frame(self):
+        """The next FRAME with its slot mapped: seq, and what is in it."""
+        while True:
+            data, fds, _, _ = socket.recv_fds(self.sock, _wire.MAX_PACKET, 4)
+            message = _wire.decode(data)
+            if not isinstance(message, _wire.FrameMessage):
+                continue
+            for fd in fds:
+                self.slots[message.slot] = mmap.mmap(fd, message.slot_size, prot=mmap.PROT_READ)
+                os.close(fd)
+            height, pitch = 48, message.planes[0][1]
+            pixels = np.frombuffer(self.slots[message.slot], np.uint8, height * pitch)
+            return message.seq, pixels
 
     def message(self):
         """The next one; None at the end."""

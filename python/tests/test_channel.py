@@ -195,11 +195,11 @@ class Channel(Case):
             for number in range(2, 40):
                 sender.send(picture(number))
                 self.assertEqual(number_of(next(receiver).array), number)
-                self.assertEqual(receiver.stats.in_flight, 1)
+                self.assertEqual(receiver.stats.in_use, 1)
             self.assertTrue((kept[0] == 1).all())
             self.assertLess(mapped(), 40)
             kept.clear()
-            self.assertEqual(receiver.stats.in_flight, 0)
+            self.assertEqual(receiver.stats.in_use, 0)
 
     def test_a_reader_that_keeps_all_of_them(self):
         sender, receiver = self.sender(overflow="drop-newest"), self.receiver(timeout=0.2)
@@ -249,7 +249,7 @@ class Channel(Case):
                     sender.end()
                     self.assertEqual(list(receiver), [])
                     # Still connected for what is in use.
-                    self.assertEqual(receiver.stats.in_flight, 3)
+                    self.assertEqual(receiver.stats.in_use, 3)
                 else:
                     receiver.close()
                     self.eventually(lambda: sender.stats.readers == 0)
@@ -313,6 +313,26 @@ class Channel(Case):
             thread.start()
             self.assertEqual(number_of(next(again).array), 3)
             thread.join()
+
+    def test_a_new_stream_waits_for_a_reader(self):
+        sender = self.sender()
+        sender.end()
+        self.assertEqual(list(self.receiver()), [])
+        thread = threading.Thread(target=sender.send, args=(picture(1),))
+        thread.start()
+        time.sleep(0.2)
+        self.assertEqual(number_of(next(self.receiver()).array), 1)
+        thread.join(PATIENCE)
+
+    def test_times_that_are_very_long(self):
+        for long in (1e7, 1e12, float("inf")):
+            with self.sender(timeout=long, linger=long) as sender:
+                receiver = self.receiver(timeout=long)
+                thread = threading.Thread(target=sender.send, args=(picture(1),))
+                thread.start()
+                self.assertEqual(number_of(next(receiver).array), 1)
+                thread.join(PATIENCE)
+                receiver.close()
 
     def test_time_without_a_reader(self):
         sender = self.sender(timeout=0.1)
@@ -379,7 +399,8 @@ class Channel(Case):
                     sender.send(image, format=format)
             image = picture(1)
             for options in (
-                {"pts": -1}, {"ntp": 1 << 64}, {"stream": -1}, {"source_size": (0, 5)},
+                {"pts": -1}, {"ntp": 1 << 64}, {"pts": 1 << 63}, {"ntp": (1 << 64) - 2},
+                {"duration": 1 << 63}, {"duration": (1 << 64) - 2}, {"number": (1 << 64) - 1}, {"stream": -1}, {"source_size": (0, 5)},
                 {"detections": ["car"]}, {"detections": [Detection(class_id=1 << 40)]}, {"pts": 1.5},
                 {"stream": "a"}, {"detections": [Detection(box=(1, 2))]},
             ):

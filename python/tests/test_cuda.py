@@ -168,10 +168,10 @@ class Card(Case):
                 self.assertEqual(interface["data"], (taken.tensor.address, True))
                 del frame
                 # The tensor keeps the memory.
-                self.assertEqual(receiver.stats.in_flight, 1)
+                self.assertEqual(receiver.stats.in_use, 1)
                 self.assertEqual(number_of(taken.to_host()), number)
                 del taken
-                self.assertEqual(receiver.stats.in_flight, 0)
+                self.assertEqual(receiver.stats.in_use, 0)
             self.assertEqual(receiver.stats.received, 100)
         self.assertEqual(sender.get(), (100, 100, 0, 0, 0, 0))
         sender.close()
@@ -225,9 +225,9 @@ class Card(Case):
         tensor = torch.from_dlpack(frame)
         del frame
         self.assertTrue(torch.equal(tensor, image))
-        self.assertEqual(receiver.stats.in_flight, 1)
+        self.assertEqual(receiver.stats.in_use, 1)
         del tensor
-        self.assertEqual(receiver.stats.in_flight, 0)
+        self.assertEqual(receiver.stats.in_use, 0)
 
 
 if __name__ == "__main__":

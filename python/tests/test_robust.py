@@ -16,7 +16,9 @@ from kit import (
     send_for_ever,
 )
 
-from dsframe import FrameReceiver, FrameSender, ProducerGone, ProtocolError, Refused, _memory, _wire
+from dsframe import (
+    FrameReceiver, FrameSender, ProducerGone, ProtocolError, Refused, _memory, _socket, _wire,
+)
 from dsframe._wire import Caps, End, FrameMessage, Hello, Refuse, Release, Stop, Taken
 
 CAPS = Caps(1, 64, 48, "RGB")
@@ -50,7 +52,7 @@ class Killed(Case):
                 sender.send(picture(number), number=number)
             reader.get()
             reader.kill()
-            self.eventually(lambda: sender.stats.readers == 0, "the end of a reader")
+            self.eventually(lambda: sender.stats[3:5] == (0, 0), "the end of a reader")
             stats = sender.stats
             self.assertEqual((stats.sent, stats.in_flight), (50 * (round_ + 1), 0))
             self.assertEqual(stats.sent, stats.received + stats.dropped)
@@ -96,7 +98,9 @@ class Killed(Case):
             try:
                 assert number_of(frames[0].array) == 1
                 frames.clear()
-                for attempt in (lambda: next(receiver), lambda: sender.send(picture(1))):
+                for attempt in (
+                    lambda: next(receiver), lambda: sender.send(picture(1)), lambda: sender.frame(48, 64),
+                ):
                     try:
                         attempt()
                     except (ValueError, OSError):
@@ -259,6 +263,159 @@ class Garbage(Case):
         self.eventually(lambda: sender.stats.readers == 0)
 
 
+class Held(Case):
+    """Memory that a reader may still read is not written, however its connection ends."""
+
+    def taken(self, sender, count=3):
+        """A bare reader that has taken so many frames, and their pixels."""
+        bare = Bare.reader(self.path)
+        self.addCleanup(bare.close)
+        self.eventually(lambda: sender.stats.readers == 1)
+        frames = []
+        for number in range(count):
+            sender.send(picture(number + 1))
+            seq, pixels = bare.frame()
+            bare.send(Taken(seq + 1))
+            frames.append(pixels)
+        self.eventually(lambda: not sender.stats.in_flight)
+        self.numbers(frames, count)
+        return bare, frames
+
+    def numbers(self, frames, count=3):
+        self.assertEqual([number_of(pixels) for pixels in frames], list(range(1, count + 1)))
+
+    def go_on(self, sender, count=60):
+        """With a reader that gives everything back."""
+        other = Bare.reader(self.path)
+        self.eventually(lambda: sender.stats.readers == 1)
+        for number in range(count):
+            sender.send(picture(1000 + number))
+            seq, _ = other.frame()
+            other.send(Taken(seq + 1))
+            other.send(Release((seq,)))
+        other.slots.clear()
+        other.close()
+        self.eventually(lambda: not sender.stats.readers)
+
+    def slots(self):
+        """That this process has as a sender: they are writable."""
+        with open("/proc/self/maps") as maps:
+            return sum("memfd:dsframe" in line and " rw-s " in line for line in maps)
+
+    def test_a_half_that_is_shut_down(self):
+        sender = self.sender(overflow="drop-newest")
+        bare, frames = self.taken(sender)
+        # One that it has read and did not say so.
+        sender.send(picture(4))
+        frames.append(bare.frame()[1])
+        bare.sock.shutdown(socket.SHUT_WR)
+        self.eventually(lambda: sender.stats.readers == 0)
+        self.assertEqual(sender.stats[:4], (4, 3, 1, 0))
+        self.go_on(sender)
+        self.numbers(frames, 4)
+        # It closes: the memory is written again, and there is no more of it than before.
+        before = self.slots()
+        bare.close()
+        self.eventually(lambda: not sender._server._peers)
+        self.go_on(sender)
+        self.assertLessEqual(self.slots(), before)
+        self.assertTrue(any(number_of(pixels) >= 1000 for pixels in frames))
+
+    def test_half_after_half(self):
+        """After the end both halves look closed, and the reader may still read."""
+        sender = self.sender(overflow="drop-newest")
+        bare, frames = self.taken(sender)
+        sender.end()
+        self.assertIsInstance(bare.message(), End)
+        bare.sock.shutdown(socket.SHUT_WR)
+        self.eventually(lambda: not sender._server._peers)
+        sender.send(picture(9))  # Begins anew.
+        self.go_on(sender)
+        self.numbers(frames)
+        self.assertLess(self.slots(), 12)
+
+    def test_only_the_reading_half(self):
+        """It hears nothing any more, and gives frames back."""
+        sender = self.sender(overflow="drop-newest")
+        bare, frames = self.taken(sender)
+        bare.sock.shutdown(socket.SHUT_RD)
+        sender.send(picture(9))
+        self.eventually(lambda: sender.stats.readers == 0)
+        time.sleep(1.5)
+        self.go_on(sender)
+        self.numbers(frames)
+        bare.send(Release((0, 1, 2)))
+        self.eventually(lambda: not sender._server._peers)
+        self.assertLess(self.slots(), 12)
+
+    def test_refused_with_frames_in_use(self):
+        sender = self.sender(overflow="drop-newest")
+        for messages in ([b"DSFC"], [Release((0, 0))], [Release((0, 1, 7))], [b"DSFC", Release((0, 1, 2))]):
+            bare, frames = self.taken(sender)
+            for message in messages:
+                bare.send(message)
+            self.assertIsInstance(bare.message(), Refuse)
+            self.go_on(sender)
+            self.numbers(frames)
+            # It has a second to leave.
+            self.eventually(lambda: not sender._server._peers)
+            self.go_on(sender)
+            self.numbers(frames)
+        self.assertLess(self.slots(), 12)
+
+    def test_a_refused_reader_that_says_nothing_by_a_packet(self):
+        """A packet of no bytes looks like the end."""
+        self.sender(overflow="drop-newest")
+        bare = Bare.reader(self.path)
+        bare.send(b"DSFC")
+        self.assertIsInstance(bare.message(), Refuse)
+        bare.send(b"")
+        self.assertIsNone(bare.message())
+        bare.close()
+
+    def test_a_reader_that_refuses(self):
+        sender = self.sender(overflow="drop-newest")
+        bare, frames = self.taken(sender)
+        bare.send(Refuse(2, "enough"))
+        self.eventually(lambda: sender.stats.readers == 0)
+        time.sleep(1.5)
+        self.go_on(sender)
+        self.numbers(frames)
+        bare.close()
+        self.eventually(lambda: not sender._server._peers)
+
+    def test_what_is_on_the_way_when_the_producer_stops(self):
+        """It arrives, or not: nobody has dropped it."""
+        sender = self.sender(overflow="drop-newest")
+        bare, frames = self.taken(sender)
+        sender.send(picture(4))
+        sender.close(0)
+        self.assertEqual(sender.stats[:4], (4, 3, 0, 1))
+        self.assertEqual(number_of(bare.frame()[1]), 4)
+        self.numbers(frames)
+        self.assertEqual(bare.message(), Stop(4))
+
+
+    def test_more_memory_than_a_reader_maps(self):
+        """It is sent back, and comes again with nothing mapped; what it has is still there."""
+        sender, receiver = self.sender(), self.receiver()
+        before, _wire.MAX_MAPPED = _wire.MAX_MAPPED, 40000
+        try:
+            thread = threading.Thread(target=lambda: [
+                *(sender.send(picture(number), number=number) for number in range(60)), sender.end()])
+            thread.start()
+            kept = list(receiver)
+            thread.join(PATIENCE)
+        finally:
+            _wire.MAX_MAPPED = before
+        self.assertGreater(len(kept), 6)
+        for frame in kept:
+            self.assertEqual(number_of(frame.array), frame.number)
+        self.assertEqual(receiver.stats[:4], sender.stats[:4])
+        self.assertEqual(receiver.stats.sent, 60)
+        kept.clear()
+
+
 class Producers(Case):
     """What a receiver makes of a producer that is not ours."""
 
@@ -385,6 +542,164 @@ class Producers(Case):
         script.append((FRAME._replace(seq=65, slot=1, new_slot=False),))
         script.append((FRAME._replace(seq=66, slot=0, new_slot=False),))
         self.check("never there", *script, frames=66)
+
+    def test_more_memory_than_is_mapped(self):
+        """4 GiB of a connection: slots of pages that nobody has, which would come by reading."""
+        memory = self.memory(1 << 30)
+        script = [(CAPS,)]
+        for n in range(5):
+            script.append((FRAME._replace(seq=n, slot=n, slot_size=1 << 30), memory))
+        self.check("more than 4 GiB", *script, frames=4)
+
+    def test_times(self):
+        top = (1 << 63) - 1
+        later = FRAME._replace(seq=1, new_slot=False)
+        for name in ("pts", "duration", "ntp"):
+            good = FRAME._replace(**{name: top})
+            for value in (top + 1, (1 << 64) - 2):
+                bad = later._replace(**{name: value})
+                self.check(f"{name} is {value}", (CAPS,), (good, self.memory()), (bad,), frames=1)
+
+    def test_sixty_four_that_another_thread_gives_back(self):
+        """The producer sends as soon as it reads RELEASE: that is before `send` is back."""
+        receiver = self.receiver()
+        got = []
+        there = threading.Event()
+
+        def read():
+            got.extend(next(receiver) for _ in range(64))
+            there.set()
+            got.append(next(receiver))
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        bare = self.producer.accept()
+        bare.send(CAPS)
+        memory = self.memory()
+        for n in range(64):
+            bare.send(FRAME._replace(seq=n, new_slot=not n), [memory] * (not n))
+        there.wait(PATIENCE)
+        before = _socket.send
+
+        def send(*arguments):
+            sent = before(*arguments)
+            if isinstance(_wire.decode(arguments[1]), Release):
+                bare.send(FRAME._replace(seq=64, new_slot=False))
+                self.eventually(lambda: len(got) == 64)
+            return sent
+
+        try:
+            _socket.send = send
+            got.pop(0).release()
+        finally:
+            _socket.send = before
+        thread.join(PATIENCE)
+        self.assertEqual([frame.seq for frame in got], list(range(1, 65)))
+        receiver.close()
+        bare.close()
+
+    def test_taken_and_released_while_another_thread_speaks(self):
+        """TAKEN comes before RELEASE, whoever gets in between."""
+        from dsframe.receiver import _Replies
+
+        ours, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        replies = _Replies(ours)
+        bare = Bare(other)
+        before, calls = _socket.send, []
+
+        def send(*arguments):
+            sent = before(*arguments)
+            if not calls:
+                calls.append(arguments)
+                replies.taken += 1
+                replies.release(1)
+            return sent
+
+        try:
+            _socket.send = send
+            replies.taken = 1
+            replies.release(0)
+        finally:
+            _socket.send = before
+        replies.close()
+        messages = [bare.message() for _ in range(5)]
+        self.assertEqual(messages, [Taken(1), Release((0,)), Taken(2), Release((1,)), None])
+        bare.close()
+
+    def test_closed_before_the_producer_says_hello(self):
+        receiver = self.receiver()
+        came = []
+        thread = threading.Thread(target=lambda: came.extend(receiver))
+        thread.start()
+        bare = self.producer.accept(hello=False)
+        self.assertIsInstance(bare.message(), Hello)
+        begun = time.monotonic()
+        receiver.close()
+        thread.join(PATIENCE)
+        self.assertLess(time.monotonic() - begun, 3)
+        self.assertEqual(came, [])
+        bare.close()
+
+    def test_no_memory_to_map(self):
+        """An error of this process: the connection is left, and the next one is as good as new."""
+        receiver = self.receiver()
+        good, calls = _memory.import_slot, []
+
+        def fail(fd, size):
+            calls.append(fd)
+            if len(calls) == 1:
+                raise OSError(errno.ENOMEM, "cannot map")
+            return good(fd, size)
+
+        def serve():
+            for _ in range(2):
+                bare = self.producer.accept()
+                bare.send(CAPS)
+                bare.send(FRAME, [self.memory()])
+                while bare.message() is not None:
+                    pass
+                bare.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        _memory.import_slot = fail
+        try:
+            with self.assertRaisesRegex(OSError, "cannot map"):
+                next(receiver)
+            self.assertEqual(next(receiver).seq, 0)
+        finally:
+            _memory.import_slot = good
+            receiver.close()
+            thread.join(PATIENCE)
+
+    def test_no_memory_for_a_copy(self):
+        """What is in use at a close stays in the producer's memory, which is told so."""
+        receiver = self.receiver()
+        box = []
+        thread = threading.Thread(target=lambda: box.append(next(receiver)))
+        thread.start()
+        bare = self.producer.accept()
+        bare.send(CAPS)
+        bare.send(FRAME, [self.memory()])
+        thread.join(PATIENCE)
+
+        def fail(mapping):
+            raise OSError(errno.ENOMEM, "no memory")
+
+        good, _memory.Mapping.make_private = _memory.Mapping.make_private, fail
+        try:
+            receiver.close()
+        finally:
+            _memory.Mapping.make_private = good
+        self.assertEqual(list(receiver), [])
+        self.assertEqual(bare.message(), Taken(1))
+        bare.sock.settimeout(0.2)
+        with self.assertRaises(socket.timeout):
+            bare.message()
+        box.pop().release()
+        self.assertEqual(bare.message(), Release((0,)))
+        self.assertIsNone(bare.message())
+        bare.close()
 
     def test_garbage(self):
         """Thousands of packets: each is taken or is an error, and nothing is left behind."""

@@ -12,7 +12,7 @@ use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_video::{VideoInfo, VideoMeta};
 
-use crate::channel::{Full, NoRoom, Parcel};
+use crate::channel::{Full, NoRoom, Parcel, can_share};
 use crate::fault::Fault;
 use crate::frame::caps;
 use crate::gate::{Gate, Wait};
@@ -24,6 +24,7 @@ use crate::mem::sys::base_sink::{
 
 use super::CAT;
 use super::config::{Config, Settings};
+use super::deliver::DeliverError;
 use super::deliver::channel::{Channel, Channels};
 use super::deliver::message::Outlet;
 use super::enums::Overflow;
@@ -61,6 +62,17 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long an answer about liveness holds.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
+/// A channel that has failed takes nothing any more.
+fn usable(sent: (Arc<Channel>, Arc<Parcel>)) -> Result<(Arc<Channel>, Arc<Parcel>), DeliverError> {
+    match sent.0.hub().failure() {
+        Some(reason) => Err(DeliverError::Channel {
+            name: sent.0.name().to_owned(),
+            reason,
+        }),
+        None => Ok(sent),
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -92,7 +104,8 @@ impl DsFrameCapture {
         self.gate.set_flushing(false);
         self.submit_held(&run, run.end_streams(None));
         self.submit_last(&run);
-        let timeout = run.config.drain_timeout;
+        let timeout = run.stop_limit();
+        let deadline = Instant::now() + timeout;
         let done = run
             .gate
             .wait(Some(timeout), || (run.worker.left() == 0).then_some(()));
@@ -100,7 +113,11 @@ impl DsFrameCapture {
             self.abandon(&run);
         }
         if let Some(channels) = &run.channels {
-            channels.close();
+            let left = deadline.saturating_duration_since(Instant::now());
+            let lost = channels.close(left);
+            if lost > 0 {
+                self.warn_unreceived(&run, lost, "they are lost");
+            }
         }
         run.worker.process().outlet.saved_summary();
         let stuck = run.worker.stop();
@@ -120,16 +137,26 @@ impl DsFrameCapture {
         }
     }
 
+    fn warn_unreceived(&self, run: &Run, frames: u64, then: &str) {
+        let text = format!(
+            "{frames} frames were not received by readers of channel {} within drain-timeout \
+             ({} ms): {then}",
+            lock(&self.settings).channel.as_deref().unwrap_or_default(),
+            run.config.drain_timeout.as_millis()
+        );
+        Fault::resource(gst::ResourceError::Busy, text).post_warning(self.obj().upcast_ref());
+    }
+
     fn abandon(&self, run: &Run) {
+        run.give_up();
         let in_flight = run.channels.as_ref().map_or(0, |it| it.in_flight());
         if in_flight > 0 {
-            let text = format!(
-                "{in_flight} frames were not received by readers of channel {} within \
-                 drain-timeout ({} ms); they can still be",
-                lock(&self.settings).channel.as_deref().unwrap_or_default(),
-                run.config.drain_timeout.as_millis()
-            );
-            Fault::resource(gst::ResourceError::Busy, text).post_warning(self.obj().upcast_ref());
+            let rules = run.config.channel.as_ref();
+            let then = match rules.is_some_and(|rules| rules.is_shared) {
+                true => "what they do not take until the element stops is lost",
+                false => "they still can be",
+            };
+            self.warn_unreceived(run, in_flight, then);
         }
         let lost = run.worker.abandon();
         if lost > 0 {
@@ -247,7 +274,13 @@ impl DsFrameCapture {
                 settle(Fate::DroppedFlush);
                 continue;
             }
-            match channels.parcel(capture, ticket) {
+            if capture.frame.is_none() {
+                channels.count_unread(capture.facts.stream);
+                settle(Fate::DroppedOverflow);
+                continue;
+            }
+            let sent = channels.parcel(capture, ticket).and_then(usable);
+            match sent {
                 Ok((channel, parcel)) => {
                     outcome = send(&channel, &parcel);
                     if outcome.is_err() {
@@ -273,6 +306,10 @@ impl DsFrameCapture {
             let Err(NoRoom { readers }) = channel.hub().send(parcel, Full::Refuse) else {
                 return Ok(());
             };
+            if channel.hub().failure().is_some() {
+                // Said with the next frame.
+                return Ok(());
+            }
             let full = match self.overflow(run) {
                 Overflow::DropNewest => Full::DropNewest,
                 Overflow::DropOldest | Overflow::Auto => Full::DropOldest,
@@ -293,7 +330,8 @@ impl DsFrameCapture {
         channel: &Channel,
         readers: usize,
     ) -> Result<(), gst::FlowError> {
-        let room = || channel.hub().has_room().then_some(());
+        let hub = channel.hub();
+        let room = || (hub.has_room() || hub.failure().is_some()).then_some(());
         if readers > 0 {
             return self.wait(run, None, room).map(drop);
         }
@@ -570,6 +608,13 @@ impl BaseSinkImpl for DsFrameCapture {
         let run = self
             .run()
             .ok_or_else(|| gst::loggable_error!(CAT, "not running"))?;
+        if run.config.channel.as_ref().is_some_and(|it| it.is_shared)
+            && let Err(reason) = can_share(&info)
+        {
+            let text = format!("property \"channel\": {reason}");
+            Fault::stream(gst::StreamError::Format, &text).post_error(self.obj().upcast_ref());
+            return Err(gst::loggable_error!(CAT, "{text}"));
+        }
         run.set_caps(info, memory).map_err(|error| {
             Fault::stream(gst::StreamError::Format, &error).post_error(self.obj().upcast_ref());
             gst::loggable_error!(CAT, "{error}")
@@ -680,7 +725,8 @@ impl DsFrameCapture {
         if run.worker.process().has_failed() {
             return Err(gst::FlowError::Error);
         }
-        let rendered = run.render(buffer, || self.running_time());
+        let drops = || self.overflow(&run) != Overflow::Block;
+        let rendered = run.render(buffer, || self.running_time(), drops);
         self.say(&run, &rendered.news);
         let mut outcome = Ok(());
         for job in rendered.jobs {

@@ -7,6 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use gst_video::VideoInfo;
 
@@ -70,6 +71,8 @@ pub struct Run {
     streaming: Mutex<Streaming>,
     requests: Mutex<Vec<Option<u32>>>,
     has_requests: AtomicBool,
+    /// The end did not wait for all that was accepted.
+    gave_up: AtomicBool,
 }
 
 /// What became of a buffer.
@@ -152,6 +155,7 @@ impl Run {
             channels,
             requests: Mutex::default(),
             has_requests: AtomicBool::new(false),
+            gave_up: AtomicBool::new(false),
         });
         let _ = own.set(Arc::downgrade(&run));
         Ok(run)
@@ -162,6 +166,19 @@ impl Run {
     pub fn left(&self) -> u64 {
         let in_flight = self.channels.as_ref().map_or(0, |it| it.in_flight());
         self.worker.left() as u64 + in_flight
+    }
+
+    /// Nothing is waited for any more.
+    pub fn give_up(&self) {
+        self.gave_up.store(true, Ordering::Release);
+    }
+
+    /// How long stopping may wait for what was accepted.
+    pub fn stop_limit(&self) -> Duration {
+        match self.gave_up.load(Ordering::Acquire) {
+            true => Duration::ZERO,
+            false => self.config.drain_timeout,
+        }
     }
 
     /// Asks for the next frame of a stream, or of each.
@@ -189,11 +206,13 @@ impl Run {
     }
 
     /// Decides on the frames of a buffer and takes what is selected out of it. `running_time` is
-    /// asked where the buffer has no timestamp.
+    /// asked where the buffer has no timestamp, `drops` whether frames are dropped that there is no
+    /// reader for.
     pub fn render(
         &self,
         buffer: &gst::Buffer,
         running_time: impl Fn() -> gst::ClockTime,
+        drops: impl Fn() -> bool,
     ) -> Rendered {
         let mut streaming = lock(&self.streaming);
         if self.has_requests.swap(false, Ordering::AcqRel) {
@@ -201,7 +220,10 @@ impl Run {
                 streaming.request(request);
             }
         }
-        streaming.render(buffer, running_time)
+        let channels = self.channels.as_deref();
+        let channels = channels.filter(|_| !self.worker.process().is_needed());
+        let is_unheard = |stream| channels.is_some_and(|it| it.is_unheard(stream) && drops());
+        streaming.render(buffer, running_time, &is_unheard)
     }
 
     /// The streams behind a pad of the muxer, or all of them, are over: what was held of them is

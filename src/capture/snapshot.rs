@@ -36,7 +36,7 @@ pub enum SnapshotError {
 /// Takes snapshots into reused memory.
 #[derive(Debug)]
 pub struct Snapshots {
-    /// Other processes are to read those of a card where they are.
+    /// Other processes are to read them where they are.
     for_others: bool,
     pool: Option<HostPool>,
     /// One for each GPU that frames came from.
@@ -50,8 +50,8 @@ struct Card {
 }
 
 impl Snapshots {
-    /// `for_others`: other processes are to read those of a card where they are, if the card can
-    /// share its memory.
+    /// `for_others`: other processes are to read copies where they are, if a card can share its
+    /// memory.
     pub fn new(for_others: bool) -> Self {
         Self {
             for_others,
@@ -99,6 +99,7 @@ impl Snapshots {
         .ok_or(size)?;
         let pool = match self.pool.take() {
             Some(pool) if *pool.info() == info => pool,
+            _ if self.for_others => HostPool::shared(&info)?,
             _ => HostPool::new(&info)?,
         };
         let mut frame = pool.acquire()?;

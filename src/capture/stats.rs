@@ -380,6 +380,7 @@ impl Stats {
             unread: hub.unread(),
         };
         let channels = self.channels().iter().map(channel).collect();
+        let channels_left_out: u64 = self.channels().iter().map(|(_, hub)| hub.left_out()).sum();
         let mut total = Counts::default();
         for stream in &streams {
             total.add(&stream.counts);
@@ -397,7 +398,7 @@ impl Stats {
             objects_skipped: self.objects_skipped.load(Ordering::Relaxed),
             log_repairs: self.log_repairs.load(Ordering::Relaxed),
             labels_left_out: self.labels_left_out.load(Ordering::Relaxed),
-            metadata_left_out: self.metadata_left_out.load(Ordering::Relaxed),
+            metadata_left_out: self.metadata_left_out.load(Ordering::Relaxed) + channels_left_out,
             condition_errors: self.condition_errors.load(Ordering::Relaxed),
             seen_rate: total.seen as f64 / seconds,
             captured_rate: total.captured as f64 / seconds,

@@ -75,6 +75,8 @@ struct Seen<'a> {
     frame: u64,
     time: u64,
     pts: Option<u64>,
+    /// Nobody would get it.
+    is_unheard: bool,
 }
 
 /// Where the pixels of a buffer are.
@@ -165,11 +167,12 @@ impl Streaming {
         &mut self,
         buffer: &gst::Buffer,
         running_time: impl Fn() -> gst::ClockTime,
+        is_unheard: &dyn Fn(u32) -> bool,
     ) -> Rendered {
         let mut rendered = Rendered::default();
         // The reader's frames are looked at while the rest of this changes.
         let mut reader = std::mem::take(&mut self.reader);
-        let read = self.read(buffer, &mut reader, running_time, &mut rendered);
+        let read = self.read(buffer, &mut reader, running_time, is_unheard, &mut rendered);
         self.reader = reader;
         rendered.error = read.err();
         self.finish(&mut rendered);
@@ -215,6 +218,7 @@ impl Streaming {
         buffer: &gst::Buffer,
         reader: &mut MetaReader,
         running_time: impl Fn() -> gst::ClockTime,
+        is_unheard: &dyn Fn(u32) -> bool,
         rendered: &mut Rendered,
     ) -> Result<(), RenderError> {
         let Some(input) = self.input.clone() else {
@@ -260,17 +264,22 @@ impl Streaming {
         let damaged = buffer
             .flags()
             .intersects(gst::BufferFlags::GAP | gst::BufferFlags::CORRUPTED);
+        // What is held may be for somebody who comes later.
+        let is_unheard = |stream, decision: &Decision| {
+            matches!(decision, Decision::Take(_)) && is_unheard(stream)
+        };
         let is_break = buffer.flags().contains(gst::BufferFlags::DISCONT);
         // Where decisions do not need them, the detections of what is taken are read afterwards.
         let mut later = Vec::new();
         for (index, frame) in frames.iter().enumerate() {
             let of_source = frame.pts.filter(|_| of_sources);
             let state = self.stream_state(frame);
-            let seen = Seen {
+            let mut seen = Seen {
                 meta: frame,
                 frame: frame.frame_number.unwrap_or(state.frames),
                 time: of_source.unwrap_or(buffer_time.nseconds()),
                 pts: of_source.or(buffer.pts().map(gst::ClockTime::nseconds)),
+                is_unheard: false,
             };
             state.frames += 1;
             state.discont |= is_break;
@@ -285,6 +294,7 @@ impl Streaming {
             if decision == Decision::Skip {
                 self.stream_state(frame).stats.count_not_selected();
             } else if with_objects {
+                seen.is_unheard = is_unheard(frame.source_id, &decision);
                 self.take(buffer, &input, pictures, &seen, decision, rendered);
             } else {
                 later.push((index, seen.frame, seen.time, seen.pts, decision));
@@ -309,6 +319,7 @@ impl Streaming {
                 frame,
                 time,
                 pts,
+                is_unheard: is_unheard(meta.source_id, &decision),
             };
             self.take(buffer, &input, pictures, &seen, decision, rendered);
         }
@@ -390,7 +401,9 @@ impl Streaming {
     ) {
         let stream = seen.meta.source_id;
         let hold = Hold::new(&self.stream_state(seen.meta).stats);
-        let capture = match self.capture(buffer, input, pictures, seen) {
+        // What nobody will get need not be copied.
+        let with_pixels = self.with_pixels && !seen.is_unheard;
+        let capture = match self.capture(buffer, input, pictures, seen, with_pixels) {
             Ok(capture) => capture,
             Err(error) => {
                 hold.fail();
@@ -464,6 +477,7 @@ impl Streaming {
         input: &Input,
         pictures: Pictures<'_>,
         seen: &Seen<'_>,
+        with_pixels: bool,
     ) -> Result<Capture, RenderError> {
         let size = pictures.size(seen.meta.slot, &input.info);
         let matches = self.selector.matches(&FrameFacts {
@@ -495,8 +509,18 @@ impl Streaming {
             frame: None,
         };
         match pictures {
-            Pictures::Whole => self.take_whole(buffer, &mut capture, input.memory)?,
-            Pictures::Surfaces(surfaces) => self.take_surface(surfaces, &mut capture)?,
+            Pictures::Whole if with_pixels => {
+                self.take_whole(buffer, &mut capture, input.memory)?
+            }
+            Pictures::Whole => (),
+            Pictures::Surfaces(surfaces) if with_pixels => {
+                self.take_surface(surfaces, &mut capture)?;
+            }
+            Pictures::Surfaces(surfaces) => {
+                if let Some((width, height)) = surfaces.size(capture.facts.meta.slot) {
+                    capture.info = sized(&capture.info, width, height);
+                }
+            }
         }
         Ok(capture)
     }
@@ -508,9 +532,6 @@ impl Streaming {
         capture: &mut Capture,
         memory: Memory,
     ) -> Result<(), RenderError> {
-        if !self.with_pixels {
-            return Ok(());
-        }
         let info = &capture.info;
         let snapshot = match memory {
             Memory::Cuda => {
@@ -541,12 +562,6 @@ impl Streaming {
         capture: &mut Capture,
     ) -> Result<(), RenderError> {
         let slot = capture.facts.meta.slot;
-        if !self.with_pixels {
-            if let Some((width, height)) = surfaces.size(slot) {
-                capture.info = sized(&capture.info, width, height);
-            }
-            return Ok(());
-        }
         let surface = surfaces.surface(slot)?;
         capture.info = surface_info(&capture.info, &surface);
         let snapshot = match &surface.pixels {

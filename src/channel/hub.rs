@@ -4,6 +4,7 @@
 
 //! The sending side of a channel: all its readers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::outbox::{Last, Outbox, Wake};
@@ -48,6 +49,9 @@ pub struct Hub {
     /// For the writer: there may be room, a reader, or nothing left.
     emptied: Wake,
     tell: OnceLock<Tell>,
+    failure: OnceLock<String>,
+    /// Detections.
+    left_out: AtomicU64,
 }
 
 impl std::fmt::Debug for Hub {
@@ -66,6 +70,8 @@ impl Hub {
             session: uuid::Uuid::new_v4().as_u64_pair().0,
             emptied,
             tell: OnceLock::new(),
+            failure: OnceLock::new(),
+            left_out: AtomicU64::new(0),
         }
     }
 
@@ -79,6 +85,29 @@ impl Hub {
         if let Some(tell) = self.tell.get() {
             tell(notice);
         }
+    }
+
+    /// Nothing reaches a reader any more: whoever sends, or waits for room, is to give up.
+    pub(super) fn fail(&self, why: &str) {
+        // The first stays.
+        let _ = self.failure.set(why.into());
+        (self.emptied)();
+    }
+
+    /// So many detections of a frame did not fit into its message to a reader.
+    pub(super) fn count_left_out(&self, detections: usize) {
+        self.left_out
+            .fetch_add(detections as u64, Ordering::Relaxed);
+    }
+
+    /// Detections that did not fit into messages, summed over all readers.
+    pub fn left_out(&self) -> u64 {
+        self.left_out.load(Ordering::Relaxed)
+    }
+
+    /// Why nothing can be sent any more.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.get().cloned()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -212,6 +241,11 @@ impl Hub {
         let state = self.state();
         let all = state.readers.iter().chain(&state.finishing);
         all.map(|outbox| outbox.in_flight() as u64).sum()
+    }
+
+    /// A frame was not sent at all, as there is no reader.
+    pub fn count_unread(&self) {
+        self.state().unread += 1;
     }
 
     /// Frames that no reader was there for.

@@ -46,7 +46,7 @@ impl Place {
         let mut channels = channels();
         let line = channels.entry(name.to_owned()).or_default();
         if line.producer.is_some() {
-            return Err(ChannelError::Taken(format!("\"{name}\"")));
+            return Err(ChannelError::Taken);
         }
         line.producer = Some(hub.clone());
         let readers: Vec<_> = line.readers.iter().filter_map(Weak::upgrade).collect();

@@ -18,6 +18,9 @@ pub mod unix;
 pub mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use gst_video::VideoInfo;
 
 use crate::gate::Gate;
 
@@ -94,8 +97,8 @@ pub struct ReadOptions {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
-    #[error("channel {0} has a producer already: only one can send into it")]
-    Taken(String),
+    #[error("it has a producer already, and only one can send into it")]
+    Taken,
     #[error(transparent)]
     Socket(#[from] unix::SocketError),
 }
@@ -136,13 +139,13 @@ pub trait Count: Send + Sync {
 /// The only producer of a channel.
 pub struct Writer {
     hub: Arc<Hub>,
-    _place: Place,
+    place: Place,
 }
 
 /// What frees the channel for the next producer when it is dropped.
 enum Place {
     InProcess { _place: inproc::Place },
-    Unix { _server: unix::Server },
+    Unix(unix::Server),
 }
 
 impl Writer {
@@ -155,16 +158,45 @@ impl Writer {
             Address::InProcess(name) => Place::InProcess {
                 _place: inproc::Place::take(name, hub.clone())?,
             },
-            Address::Unix(path) => Place::Unix {
-                _server: unix::Server::open(path, options.access, hub.clone())?,
-            },
+            Address::Unix(path) => {
+                Place::Unix(unix::Server::open(path, options.access, hub.clone())?)
+            }
         };
-        Ok(Self { hub, _place: place })
+        Ok(Self { hub, place })
+    }
+
+    /// Nothing is sent any more: no reader is let in, and those that are there get to know after
+    /// their last frame. Returns at once.
+    pub fn stop(&self) {
+        match &self.place {
+            Place::InProcess { .. } => self.hub.stop(),
+            Place::Unix(server) => server.stop(),
+        }
+    }
+
+    /// Stops, and waits for readers of other processes to take what was sent, until `limit` is over.
+    /// Gives the number of frames that were dropped as they did not. Without it a drop waits a
+    /// moment.
+    pub fn finish(&self, limit: Duration) -> u64 {
+        match &self.place {
+            // They get it in any case.
+            Place::InProcess { .. } => {
+                self.hub.stop();
+                0
+            }
+            Place::Unix(server) => server.finish(limit),
+        }
     }
 
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
     }
+}
+
+/// Whether pictures like these can be sent to other processes, and why not.
+pub fn can_share(info: &VideoInfo) -> Result<(), String> {
+    let caps = wire::Caps::new(0, info).and_then(|caps| caps.info());
+    caps.map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Opens a channel for reading, whether there is a producer or not. `gate` is woken when there is

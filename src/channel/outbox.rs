@@ -35,6 +35,8 @@ struct State {
     waiting: VecDeque<(u64, Arc<Parcel>)>,
     /// Popped, and not received yet.
     on_the_way: VecDeque<Arc<Parcel>>,
+    /// Likewise, of which the pixels are not needed any more.
+    handed: usize,
     sent: u64,
     received: u64,
     dropped: u64,
@@ -49,7 +51,7 @@ struct State {
 
 impl State {
     fn in_flight(&self) -> usize {
-        self.waiting.len() + self.on_the_way.len()
+        self.waiting.len() + self.on_the_way.len() + self.handed
     }
 
     fn drop_one(&mut self, number: u64, parcel: &Parcel) {
@@ -196,6 +198,11 @@ impl Outbox {
         !state.waiting.is_empty() || state.last.is_some()
     }
 
+    /// What is yet to come after the last frame.
+    pub fn last(&self) -> Option<Last> {
+        self.state().last
+    }
+
     /// What comes after the last frame, if that was popped.
     pub fn pop_last(&self) -> Option<Last> {
         let mut state = self.state();
@@ -218,10 +225,12 @@ impl Outbox {
     /// false if there are not so many.
     pub fn received(&self, frames: usize) -> bool {
         let mut state = self.state();
-        if frames > state.on_the_way.len() {
+        if frames > state.on_the_way.len() + state.handed {
             return false;
         }
-        let taken: Vec<_> = state.on_the_way.drain(..frames).collect();
+        let handed = frames.min(state.handed);
+        state.handed -= handed;
+        let taken: Vec<_> = state.on_the_way.drain(..frames - handed).collect();
         state.received += frames as u64;
         drop(state);
         taken.iter().for_each(|parcel| parcel.taken());
@@ -231,7 +240,8 @@ impl Outbox {
 
     /// How many frames are on the way.
     pub fn on_the_way(&self) -> usize {
-        self.state().on_the_way.len()
+        let state = self.state();
+        state.on_the_way.len() + state.handed
     }
 
     /// How many frames are not received.
@@ -248,16 +258,21 @@ impl Outbox {
     }
 
     /// The producer is gone: what is on the way reaches the reader all the same, and the rest is
-    /// dropped.
-    pub fn leave(&self) {
+    /// dropped. Gives the number of those.
+    pub fn leave(&self) -> u64 {
         let mut state = self.state();
         state.closed = true;
         let waiting = std::mem::take(&mut state.waiting);
-        state.dropped += waiting.len() as u64;
+        let dropped = waiting.len() as u64;
+        state.dropped += dropped;
+        let on_the_way = std::mem::take(&mut state.on_the_way);
+        // The reader has the pixels, and they are not kept for it: who asks for counts keeps this.
+        state.handed += on_the_way.len();
         drop(state);
-        // Freed without the lock.
+        // Told and freed without the lock.
         drop(waiting);
-        self.hand_over();
+        on_the_way.iter().for_each(|parcel| parcel.taken());
+        dropped
     }
 
     /// What is in flight reaches the reader whatever the producer does now.
@@ -275,7 +290,8 @@ impl Outbox {
         state.closed = true;
         let waiting = std::mem::take(&mut state.waiting);
         let on_the_way = std::mem::take(&mut state.on_the_way);
-        state.dropped += (waiting.len() + on_the_way.len()) as u64;
+        let handed = std::mem::take(&mut state.handed);
+        state.dropped += (waiting.len() + on_the_way.len() + handed) as u64;
         drop(state);
         // Freed without the lock.
         drop((waiting, on_the_way));

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use gst_video::VideoInfo;
 
@@ -41,6 +42,8 @@ pub struct Parcel {
     pub facts: Facts,
     /// Differs from run to run of the producer.
     pub session: u64,
+    /// When it came into this process, or was made in it.
+    pub since: Instant,
     receipt: Option<Box<dyn Receipt>>,
     /// Where other processes can read it in host memory; found once for all readers.
     exported: Arc<OnceLock<Result<Exported, ExportError>>>,
@@ -58,6 +61,7 @@ impl Parcel {
             picture: Mutex::new(picture),
             facts,
             session,
+            since: Instant::now(),
             receipt,
             exported: Arc::default(),
         }
@@ -70,6 +74,7 @@ impl Parcel {
             info: self.info.clone(),
             facts: self.facts.clone(),
             session: self.session,
+            since: self.since,
             receipt: None,
             exported: self.exported.clone(),
         }

@@ -15,7 +15,7 @@ mod slots;
 use std::time::Duration;
 
 pub use caps::Caps;
-pub use frame::{Frame, FrameHead, Memory, PlaneAt, Planes};
+pub use frame::{Fields, Frame, FrameHead, Memory, PlaneAt, Planes};
 pub use slots::Slots;
 
 use bytes::{Packet, Writer};
@@ -50,6 +50,8 @@ pub const MAX_UNRELEASED: usize = 64;
 /// For each side's HELLO.
 pub const HELLO_LIMIT: Duration = Duration::from_secs(5);
 const MAX_SIDE: u32 = 65_535;
+/// ns.
+const MAX_TIME: u64 = i64::MAX as u64;
 
 const HELLO: u16 = 1;
 const REFUSE: u16 = 2;

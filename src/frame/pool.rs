@@ -13,6 +13,7 @@ use gst_video::{VideoFrame, VideoInfo};
 
 use super::Frame;
 use crate::mem::cuda::{CudaError, Gpu, Pinned};
+use crate::mem::shm::ShmPool;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
@@ -80,6 +81,12 @@ impl HostPool {
     pub fn pinned(info: &VideoInfo, gpu: Gpu) -> Result<Self, PoolError> {
         let pool: PinnedPool = glib::Object::new();
         let _ = pool.imp().memory.set((gpu, info.size()));
+        Self::of_pool(info, pool.upcast())
+    }
+
+    /// Of frames that other processes can map.
+    pub fn shared(info: &VideoInfo) -> Result<Self, PoolError> {
+        let pool: ShmPool = glib::Object::new();
         Self::of_pool(info, pool.upcast())
     }
 

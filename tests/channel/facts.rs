@@ -20,6 +20,7 @@ over_all_channels!(
     frames_are_converted_to_what_is_asked_for,
     frames_that_are_kept_elsewhere_stay_as_they_are,
     a_live_reader_stamps_what_comes,
+    a_live_reader_stamps_the_time_at_which_it_came,
 );
 
 #[test]
@@ -226,4 +227,30 @@ fn a_live_reader_stamps_what_comes(line: &Line) {
     assert_eq!(crate::kit::number(&sample), 864_000);
     let pts = sample.buffer().unwrap().pts().unwrap();
     assert!(pts < gst::ClockTime::from_seconds(60), "{pts}");
+}
+
+/// A sink that waits for the time of each frame holds up the source, which is not to make the next
+/// one later.
+fn a_live_reader_stamps_the_time_at_which_it_came(line: &Line) {
+    const PACE: std::time::Duration = std::time::Duration::from_millis(20);
+    let producer = line.producer(&[("overflow", "block")]);
+    let reader = line.reader("is-live=true").play();
+    until("it is there", || counts(&producer.element).readers == 1);
+    let begun = std::time::Instant::now();
+    for number in 0..6 {
+        std::thread::sleep((PACE * number).saturating_sub(begun.elapsed()));
+        producer.push_all(u64::from(number)..u64::from(number) + 1);
+    }
+    // All are there, and taken late.
+    let times: Vec<_> = (0..6)
+        .map(|_| reader.sample().unwrap().buffer().unwrap().pts().unwrap())
+        .collect();
+    let taken = reader.source().current_running_time().unwrap();
+    assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+    let last = (times[5] - times[0]).mseconds();
+    assert!(last >= 80, "{times:?}, all at {taken}");
+    std::thread::sleep(PACE * 5);
+    producer.push_all(6..7);
+    let sample = reader.sample().unwrap();
+    assert!(sample.buffer().unwrap().pts().unwrap() > taken);
 }

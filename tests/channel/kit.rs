@@ -14,23 +14,33 @@ use crate::common::{self, Messages, launch};
 /// A channel of a test's own.
 pub struct Line {
     pub channel: String,
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 impl Line {
     pub fn in_process(name: &str) -> Self {
-        Self {
-            channel: name.into(),
-            _folder: None,
-        }
+        Self::at(name)
     }
 
     pub fn unix() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self {
             channel: format!("unix:{}", folder.path().join("a.sock").display()),
-            _folder: Some(folder),
+            folder: Some(folder),
         }
+    }
+
+    /// A channel that needs no folder, or has one already.
+    pub fn at(channel: &str) -> Self {
+        Self {
+            channel: channel.into(),
+            folder: None,
+        }
+    }
+
+    /// Where its socket is, and nothing else.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.as_ref().expect("a folder").path()
     }
 
     /// Across processes.

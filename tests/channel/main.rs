@@ -11,7 +11,19 @@ mod common;
 mod ends;
 mod facts;
 mod flow;
+mod kills;
+
+mod hostile;
 mod kit;
+#[path = "../launch/mod.rs"]
+mod launch;
+mod namespaces;
+mod peers;
+mod places;
+
+mod processes;
+mod python;
+mod soak;
 
 /// Runs a test over each kind of channel.
 macro_rules! over_all_channels {

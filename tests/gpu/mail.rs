@@ -18,6 +18,7 @@ pub type Numbers = [u64; 4];
 #[derive(Debug)]
 pub struct Mail {
     pub numbers: Numbers,
+    #[allow(dead_code, reason = "the bench gets none")]
     pub fd: Option<OwnedFd>,
 }
 

@@ -157,6 +157,8 @@ pub struct Channels {
     stats: Arc<Stats>,
     notices: Arc<Notices>,
     open: Mutex<BTreeMap<String, Arc<Channel>>>,
+    /// Where the last frame of a stream went.
+    of_streams: Mutex<BTreeMap<u32, Arc<Channel>>>,
     /// Those that could not be opened: when, and why.
     refused: Mutex<BTreeMap<String, (Instant, String)>>,
 }
@@ -180,6 +182,7 @@ impl Channels {
                 said_failed: AtomicBool::new(false),
             }),
             open: Mutex::default(),
+            of_streams: Mutex::default(),
             refused: Mutex::default(),
         };
         if let Some(name) = channels.rules.template.literal() {
@@ -217,7 +220,10 @@ impl Channels {
             }
         };
         // Without the lock: threads are joined, and readers woken.
-        drop(unused);
+        if let Some(unused) = unused {
+            let is_it = |channel: &Arc<Channel>| Arc::ptr_eq(channel, &unused);
+            self.of_streams().retain(|_, channel| !is_it(channel));
+        }
         let address = Address::parse(name).map_err(failed)?;
         let (notices, of) = (self.notices.clone(), name.to_owned());
         let tell: Tell = Arc::new(move |notice| notices.tell(&of, notice));
@@ -276,6 +282,7 @@ impl Channels {
             }
         };
         channel.note(facts.stream, facts.meta.pad_index);
+        self.remember(facts.stream, &channel);
         let Some(picture) = capture.frame.clone() else {
             let reason = format!(
                 "frame {} of stream {} has no pixels",
@@ -304,6 +311,41 @@ impl Channels {
         Ok((channel, parcel))
     }
 
+    fn remember(&self, stream: u32, channel: &Arc<Channel>) {
+        let mut of_streams = self.of_streams();
+        if of_streams
+            .get(&stream)
+            .is_some_and(|known| Arc::ptr_eq(known, channel))
+        {
+            return;
+        }
+        if of_streams.len() >= MAX_CHANNELS {
+            of_streams.clear();
+        }
+        of_streams.insert(stream, channel.clone());
+    }
+
+    fn of_streams(&self) -> MutexGuard<'_, BTreeMap<u32, Arc<Channel>>> {
+        self.of_streams
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the next frame of a stream, if it goes where the last one went, has no reader.
+    pub fn is_unheard(&self, stream: u32) -> bool {
+        let of_streams = self.of_streams();
+        of_streams
+            .get(&stream)
+            .is_some_and(|channel| channel.hub().readers() == 0)
+    }
+
+    /// A frame was not even taken, as [`Self::is_unheard`] said so.
+    pub fn count_unread(&self, stream: u32) {
+        if let Some(channel) = self.of_streams().get(&stream) {
+            channel.hub().count_unread();
+        }
+    }
+
     /// All streams are over, or those behind a pad of the muxer.
     pub fn end(&self, pad_index: Option<u32>) {
         let all: Vec<_> = self.all().values().cloned().collect();
@@ -325,10 +367,17 @@ impl Channels {
         self.all().values().map(|c| c.hub().in_flight()).sum()
     }
 
-    /// Frees the channels for the next producer. What is in flight reaches its readers.
-    pub fn close(&self) {
-        // Dropped without the lock.
+    /// Frees the channels for the next producer. What is in flight reaches readers in this process;
+    /// others get so much time to take it. Returns how many frames they did not.
+    pub fn close(&self, limit: Duration) -> u64 {
+        self.of_streams().clear();
+        // Without the lock: threads are joined.
         let all = std::mem::take(&mut *self.all());
-        drop(all);
+        let deadline = Instant::now() + limit;
+        all.values().for_each(|channel| channel.writer.stop());
+        let left = || deadline.saturating_duration_since(Instant::now());
+        all.values()
+            .map(|channel| channel.writer.finish(left()))
+            .sum()
     }
 }

@@ -10,15 +10,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use gst_video::{VideoFrameFlags, VideoInfo, VideoMeta};
+use gst_video::prelude::*;
+use gst_video::{VideoInfo, VideoMeta};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::socket::{Received, Sent, Socket, SocketError};
-use super::{Bell, CAT, until};
+use super::{BUSY, Bell, CAT, until};
 use crate::channel::wire::{
     self, Caps, FrameHead, HELLO_LIMIT, Hello, MAX_PACKET, MAX_UNRELEASED, MAX_UNTAKEN, Memory,
     Message, PlaneAt, Reason, Refuse, Slots, WireError, encode_release, encode_taken,
@@ -31,6 +32,9 @@ use crate::mem::shm::{Mapping, ShmError, map};
 
 /// How often to look for a producer.
 const RETRY: Duration = Duration::from_millis(100);
+
+/// Bytes of host memory that a connection may have mapped.
+const MAX_MAPPED: u64 = 4 << 30;
 
 /// Why nothing more can be understood of a producer.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +132,13 @@ impl Client {
     }
 }
 
+#[cfg(test)]
+impl Client {
+    pub(super) fn ring(&self) {
+        self.shared.bell.ring();
+    }
+}
+
 impl Receive for Client {
     fn has_next(&self) -> bool {
         !self.shared.inbox().items.is_empty()
@@ -213,7 +224,7 @@ impl Shared {
             }
             match over? {
                 Over::Dropped => return Ok(()),
-                Over::Unheard => self.sleep(Some(Instant::now() + RETRY))?,
+                Over::Unheard => self.pause()?,
                 Over::Stopped => self.push(Item::Stopped, None),
                 Over::End => {
                     self.push(Item::End, None);
@@ -247,8 +258,17 @@ impl Shared {
             if !std::mem::replace(&mut said, true) {
                 gst::info!(CAT, "no producer at {} yet: waiting", self.path.display());
             }
-            self.sleep(Some(Instant::now() + RETRY))?;
+            self.pause()?;
         }
+    }
+
+    /// Until it may be tried again, or not at all. The bell also rings for frames that are let go.
+    fn pause(&self) -> Result<(), ClientError> {
+        let until = Instant::now() + RETRY;
+        while !self.is_stopping() && Instant::now() < until {
+            self.sleep(Some(until))?;
+        }
+        Ok(())
     }
 
     fn sleep(&self, limit: Option<Instant>) -> Result<(), ClientError> {
@@ -266,7 +286,7 @@ impl Shared {
                 PollFd::new(&*self.bell, PollFlags::IN),
                 PollFd::new(&line.socket, line.interest() & PollFlags::OUT),
             ];
-            wait(&mut fds, None)?;
+            wait(&mut fds, line.busy_until())?;
             let is_over = fds[1].revents().intersects(PollFlags::HUP | PollFlags::ERR);
             self.bell.hush();
             line.flush();
@@ -309,6 +329,8 @@ struct Words {
     released: Vec<u64>,
     /// Frames that were received and not released.
     in_use: usize,
+    /// When to try again, if not when the socket has room.
+    busy_until: Option<Instant>,
     /// Nothing can be said any more.
     is_mute: bool,
     /// The thread waits for the last frame to be released.
@@ -364,8 +386,14 @@ impl Line {
         self.words().send(&self.socket);
     }
 
+    fn busy_until(&self) -> Option<Instant> {
+        let words = self.words();
+        words.busy_until.filter(|_| words.has_more())
+    }
+
     fn interest(&self) -> PollFlags {
-        match self.words().has_more() {
+        let words = self.words();
+        match words.has_more() && words.busy_until.is_none() {
             true => PollFlags::IN | PollFlags::OUT,
             false => PollFlags::IN,
         }
@@ -400,6 +428,10 @@ impl Words {
     }
 
     fn send(&mut self, socket: &Socket) {
+        if self.busy_until.is_some_and(|until| until > Instant::now()) {
+            return;
+        }
+        self.busy_until = None;
         while self.has_more() {
             let before = self.released.len();
             // What is released was taken before.
@@ -416,6 +448,10 @@ impl Words {
                     self.released.drain(..before - left);
                 }
                 Ok(Sent::WouldBlock) => return,
+                Ok(Sent::Busy) => {
+                    self.busy_until = Some(Instant::now() + BUSY);
+                    return;
+                }
                 // The thread will see.
                 Ok(Sent::Closed) | Err(_) => self.is_mute = true,
             }
@@ -452,6 +488,8 @@ struct Connection<'a> {
     session: Option<u64>,
     caps: Option<(Caps, VideoInfo)>,
     slots: Slots<Slot>,
+    /// Of slots that are remembered, and of frames that are in use.
+    mapped: Vec<Weak<Mapping>>,
     /// Frames.
     received: u64,
     next_seq: u64,
@@ -466,6 +504,7 @@ impl<'a> Connection<'a> {
             session: None,
             caps: None,
             slots: Slots::default(),
+            mapped: Vec::new(),
             received: 0,
             next_seq: 0,
         }
@@ -481,6 +520,7 @@ impl<'a> Connection<'a> {
                     Some(Reason::MESSAGE)
                 }
                 ClientError::Cuda(_) => Some(Reason::MEMORY),
+                ClientError::Socket(SocketError::NoDescriptors) => Some(Reason::MEMORY),
                 ClientError::Buffer => Some(Reason::PICTURES),
                 _ => None,
             };
@@ -507,16 +547,19 @@ impl<'a> Connection<'a> {
             }
             if !is_said {
                 // It is the first: there is room for it.
-                is_said = true;
-                self.line.socket.send(&packet, None)?;
+                is_said = self.line.socket.send(&packet, None)? != Sent::Busy;
             }
             self.line.flush();
+            let busy = match is_said {
+                true => self.line.busy_until(),
+                false => Some(Instant::now() + BUSY),
+            };
             let limit = self.session.is_none().then_some(limit);
             let mut fds = [
                 PollFd::new(&*self.shared.bell, PollFlags::IN),
                 PollFd::new(&self.line.socket, self.line.interest()),
             ];
-            wait(&mut fds, limit)?;
+            wait(&mut fds, limit.into_iter().chain(busy).min())?;
             self.shared.bell.hush();
             if limit.is_some_and(|limit| limit <= Instant::now()) {
                 return Err(ClientError::Silent);
@@ -624,7 +667,16 @@ impl<'a> Connection<'a> {
                 if self.slots.knows(head.slot) {
                     return Err(WireError::SlotKnown(head.slot).into());
                 }
+                let is_host = head.memory == Memory::Host;
+                if is_host && !has_room(&mut self.mapped, head.slot_size, MAX_MAPPED) {
+                    return Err(ClientError::Nonsense(
+                        "more memory is to be mapped than the 4 GiB that a connection may",
+                    ));
+                }
                 let slot = self.map(head.memory, fd, head.slot_size)?;
+                if let Slot::Host(mapping) = &slot {
+                    self.mapped.push(Arc::downgrade(mapping));
+                }
                 self.slots.add(&head, slot.clone())?;
                 slot
             }
@@ -693,6 +745,14 @@ fn picture(
     }
 }
 
+/// Whether so many bytes more are within `most`. Forgets what is not mapped any more.
+pub(super) fn has_room(mapped: &mut Vec<Weak<Mapping>>, more: u64, most: u64) -> bool {
+    mapped.retain(|mapping| mapping.strong_count() > 0);
+    let sizes = mapped.iter().filter_map(Weak::upgrade);
+    let bytes: u64 = sizes.map(|mapping| mapping.size() as u64).sum();
+    bytes.saturating_add(more) <= most
+}
+
 /// The picture where it is. `None` if it is not within the mapping.
 fn buffer(
     head: &FrameHead,
@@ -720,7 +780,8 @@ fn buffer(
     writable.append_memory(mapping.memory(start..end, release)?);
     writable.set_pts(head.pts.map(gst::ClockTime::from_nseconds));
     writable.set_duration(head.duration.map(gst::ClockTime::from_nseconds));
-    let flags = VideoFrameFlags::empty();
+    writable.set_video_flags(head.fields.of_buffer());
+    let flags = head.fields.of_frame();
     let (format, width, height) = (info.format(), info.width(), info.height());
     VideoMeta::add_full(writable, flags, format, width, height, &offsets, &strides).ok()?;
     Some(buffer)

@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gst::prelude::*;
+use gst_video::prelude::*;
 use gst_video::{VideoFrame, VideoInfo};
 
 use crate::channel::wire::{MAX_SLOT, Memory, PlaneAt, Planes};
@@ -210,10 +210,15 @@ impl Copies {
     fn copy(&self, frame: &Frame) -> Result<Frame, ExportError> {
         let mapped = frame.map()?;
         let from = View::of_frame(&mapped)?;
-        self.make(&frame.info, |to| {
+        let mut copy = self.make(&frame.info, |to| {
             view::copy(&from, to);
             Ok(())
-        })
+        })?;
+        // It takes the place of the frame.
+        if let Some(buffer) = copy.buffer.get_mut() {
+            buffer.set_video_flags(frame.buffer.video_flags());
+        }
+        Ok(copy)
     }
 
     /// A frame of a card; waits for it.

@@ -6,20 +6,22 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use gst_video::VideoInfo;
+use gst_video::prelude::*;
 use rustix::event::PollFlags;
 
+pub use super::common::{Common, Trouble};
 use super::export::{Copies, Descriptor, Exported, Lent};
 use super::socket::{Received, Sent, Socket};
 use super::way::{Detour, Takes};
-use super::{Bell, CAT, SocketError};
+use super::{BUSY, CAT, SocketError};
 use crate::channel::wire::{
-    Caps, FrameHead, HELLO_LIMIT, Hello, MAX_UNRELEASED, MAX_UNTAKEN, Message, Reason, Refuse,
-    Slots, WireError,
+    Caps, Fields, FrameHead, HELLO_LIMIT, Hello, MAX_UNRELEASED, MAX_UNTAKEN, Message, Reason,
+    Refuse, Slots,
 };
 use crate::channel::{Hub, Last, Notice, Outbox, Parcel, Popped};
 use crate::frame::Snapshot;
@@ -27,82 +29,8 @@ use crate::frame::Snapshot;
 /// How long a reader may take to see why it was refused.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
-const COMPLAIN_EVERY: Duration = Duration::from_secs(1);
-
 /// Packets of one reader that are looked at before it is the turn of the next.
 const TURN: usize = 64;
-
-/// What all links of a server share.
-#[derive(Debug)]
-pub struct Common {
-    pub hub: Arc<Hub>,
-    pub bell: Bell,
-    pub copies: Copies,
-    /// Nobody is let in any more.
-    pub stopping: AtomicBool,
-    complaints: Mutex<Complaints>,
-}
-
-#[derive(Debug, Default)]
-struct Complaints {
-    count: u64,
-    last: Option<Instant>,
-}
-
-impl Common {
-    pub fn new(hub: Arc<Hub>) -> Result<Self, SocketError> {
-        Ok(Self {
-            hub,
-            bell: Bell::new()?,
-            copies: Copies::default(),
-            stopping: AtomicBool::new(false),
-            complaints: Mutex::default(),
-        })
-    }
-
-    /// Says why a reader is refused, but not of each in a flood of them.
-    pub fn complain(&self, why: &str) {
-        let mut complaints = self
-            .complaints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        complaints.count += 1;
-        let count = complaints.count;
-        let now = Instant::now();
-        if complaints
-            .last
-            .is_none_or(|last| now - last >= COMPLAIN_EVERY)
-        {
-            complaints.last = Some(now);
-            drop(complaints);
-            gst::warning!(CAT, "a reader is refused, the {count}. by now: {why}");
-        }
-    }
-}
-
-/// Why a connection is closed.
-#[derive(Debug, Clone)]
-pub struct Trouble {
-    pub reason: Reason,
-    pub text: String,
-}
-
-impl From<WireError> for Trouble {
-    fn from(error: WireError) -> Self {
-        Self {
-            reason: Reason::from(&error),
-            text: error.to_string(),
-        }
-    }
-}
-
-impl From<SocketError> for Trouble {
-    fn from(error: SocketError) -> Self {
-        let text = error.to_string();
-        let reason = Reason::MESSAGE;
-        Self { reason, text }
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -140,6 +68,7 @@ struct Queued {
 struct State {
     phase: Phase,
     takes: Takes,
+    hub: Arc<Hub>,
     outbox: Option<Arc<Outbox>>,
     /// Popped, and to be brought from its card first, which is up to the server.
     pending: Option<(u64, Arc<Parcel>)>,
@@ -162,8 +91,12 @@ struct State {
     has_lost: bool,
     /// It receives nothing any more.
     deaf: bool,
+    /// Detections did not fit into a message.
+    said_left_out: bool,
     /// What the socket had no room for.
     queue: VecDeque<Queued>,
+    /// When to try again, if not when the socket has room.
+    busy_until: Option<Instant>,
     packet: Vec<u8>,
     trouble: Option<Trouble>,
 }
@@ -181,6 +114,7 @@ pub struct Link {
 impl Link {
     pub fn new(number: u64, socket: Socket, common: Arc<Common>) -> Self {
         let until = Instant::now() + HELLO_LIMIT;
+        let hub = common.hub.clone();
         Self {
             number,
             socket,
@@ -188,6 +122,7 @@ impl Link {
             state: Mutex::new(State {
                 phase: Phase::Hello { until },
                 takes: Takes::default(),
+                hub,
                 outbox: None,
                 pending: None,
                 notices: Vec::new(),
@@ -202,7 +137,9 @@ impl Link {
                 ended: false,
                 has_lost: false,
                 deaf: false,
+                said_left_out: false,
                 queue: VecDeque::new(),
+                busy_until: None,
                 packet: Vec::new(),
                 trouble: None,
             }),
@@ -262,15 +199,19 @@ impl Link {
         let state = self.state();
         match state.phase {
             Phase::Quiet | Phase::Gone => PollFlags::empty(),
-            _ if state.queue.is_empty() || state.deaf => PollFlags::IN,
+            _ if state.queue.is_empty() || state.deaf || state.busy_until.is_some() => {
+                PollFlags::IN
+            }
             _ => PollFlags::IN | PollFlags::OUT,
         }
     }
 
     /// When to look after it in any case.
     pub fn deadline(&self) -> Option<Instant> {
-        match self.state().phase {
+        let state = self.state();
+        match state.phase {
             Phase::Hello { until } | Phase::Leaving { until } => Some(until),
+            Phase::Open if !state.deaf && !state.queue.is_empty() => state.busy_until,
             _ => None,
         }
     }
@@ -389,7 +330,8 @@ impl Link {
             (_, Message::Refuse(Refuse { reason, text })) => {
                 let Reason(reason) = reason;
                 let number = self.number;
-                gst::warning!(CAT, "reader {number} refuses ({reason}): {text}");
+                self.common
+                    .complain(&format!("reader {number} refuses ({reason}): {text}"));
                 self.part(Phase::Quiet);
                 return Ok(false);
             }
@@ -465,6 +407,7 @@ impl Link {
                 };
                 released.push(held);
             }
+            state.finish(&self.socket);
             (state.outbox.clone(), state.held.len() < MAX_UNRELEASED)
         };
         // Back to its pool without the lock.
@@ -505,26 +448,37 @@ impl Link {
         self.leave();
     }
 
-    /// Stops by itself: the reader keeps what it has for as long as it likes.
-    pub fn stop(&self) {
+    /// Stops by itself: the reader keeps what it has for as long as it likes. Gives the number of
+    /// frames that it did not get.
+    pub fn stop(&self) -> u64 {
+        let mut dropped = 0;
         {
             let mut state = self.state();
             if state.phase == Phase::Open && !state.ended && state.queue.is_empty() {
-                let frames = state.outbox.as_ref().map_or(0, |it| it.counts().sent);
-                Message::Stop(frames).encode(&mut state.packet);
+                let outbox = state.outbox.as_ref();
+                let frames = outbox.map_or(0, |it| it.counts().sent);
+                // The end is the end, also for who does not get all that was before it.
+                let message = match outbox.and_then(|it| it.last()) {
+                    Some(Last::End) => Message::End(frames),
+                    _ => Message::Stop(frames),
+                };
+                message.encode(&mut state.packet);
                 state.send(&self.socket, None, false);
             }
             // Not detached: what the reader has still to take stays in flight.
             if let Some(outbox) = state.outbox.take() {
                 let unsent = state.queue.iter().filter(|queued| queued.is_frame).count();
                 let pending = state.pending.take();
-                (0..unsent + usize::from(pending.is_some())).for_each(|_| outbox.lost());
+                let lost = unsent + usize::from(pending.is_some());
+                (0..lost).for_each(|_| outbox.lost());
+                dropped = lost as u64;
                 drop(state);
                 drop(pending);
-                outbox.leave();
+                dropped += outbox.leave();
             }
         }
         self.leave();
+        dropped
     }
 
     fn leave(&self) {
@@ -593,6 +547,10 @@ impl State {
         match socket.send(&self.packet, fd) {
             Ok(Sent::Sent) => (),
             Ok(Sent::WouldBlock) => return false,
+            Ok(Sent::Busy) => {
+                self.busy_until = Some(Instant::now() + BUSY);
+                return false;
+            }
             // What it still has to say is to be heard first.
             Ok(Sent::Closed) => self.deaf = true,
             Err(error) => {
@@ -603,6 +561,10 @@ impl State {
     }
 
     fn flush(&mut self, socket: &Socket) {
+        if self.busy_until.is_some_and(|until| until > Instant::now()) {
+            return;
+        }
+        self.busy_until = None;
         while let Some(mut queued) = self.queue.pop_front() {
             std::mem::swap(&mut self.packet, &mut queued.packet);
             if !self.try_send(socket, &queued.descriptor) {
@@ -610,6 +572,14 @@ impl State {
                 self.queue.push_front(queued);
                 return;
             }
+        }
+    }
+
+    /// After the last message. Not while the reader has frames: if it shut its half too, the kernel
+    /// would say that it closed, and they would be written to while it reads them.
+    fn finish(&self, socket: &Socket) {
+        if self.ended && self.queue.is_empty() && self.held.is_empty() {
+            socket.finish();
         }
     }
 
@@ -621,8 +591,8 @@ impl State {
         }
         let had_queue = !self.queue.is_empty();
         self.flush(socket);
-        if self.ended && had_queue && self.queue.is_empty() {
-            socket.finish();
+        if self.ended && had_queue {
+            self.finish(socket);
         }
         while !self.ended && self.queue.is_empty() && self.trouble.is_none() && !self.deaf {
             let Some(outbox) = self.outbox.clone() else {
@@ -646,9 +616,7 @@ impl State {
                     message.encode(&mut self.packet);
                     self.send(socket, None, false);
                     self.ended = true;
-                    if self.queue.is_empty() {
-                        socket.finish();
-                    }
+                    self.finish(socket);
                 }
                 Some(Popped::Frame(seq, parcel)) => {
                     let exported = match self.export(seq, &parcel, copies) {
@@ -739,6 +707,10 @@ impl State {
         parcel: &Parcel,
         exported: Exported,
     ) -> Result<(), Trouble> {
+        let fields = match &parcel.picture() {
+            Snapshot::Host(frame) => Fields::of(frame.buffer.video_flags()),
+            Snapshot::Card(_) => Fields::default(),
+        };
         let new_slot = !self.slots.knows(exported.slot);
         let descriptor = match new_slot.then(|| exported.lent.descriptor()).transpose() {
             Ok(descriptor) => descriptor,
@@ -768,6 +740,7 @@ impl State {
             caps_id: self.caps_id,
             new_slot,
             discont: std::mem::take(&mut self.discont) || facts.discont,
+            fields,
             memory: exported.memory,
             slot: exported.slot,
             slot_size: exported.size,
@@ -782,7 +755,13 @@ impl State {
         }
         let left_out = head.encode(&facts.meta, &mut self.packet);
         if left_out > 0 {
-            gst::warning!(CAT, "frame {seq}: {left_out} detections do not fit");
+            self.hub.count_left_out(left_out);
+            if !std::mem::replace(&mut self.said_left_out, true) {
+                gst::warning!(
+                    CAT,
+                    "frame {seq}: {left_out} detections do not fit, said once"
+                );
+            }
         }
         self.send(socket, descriptor, true);
         let nth = self.sent;

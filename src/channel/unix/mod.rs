@@ -6,6 +6,7 @@
 //! which has a link to each reader, and a [`Client`] at each reader.
 
 mod client;
+mod common;
 mod export;
 mod link;
 mod server;
@@ -31,6 +32,9 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
         Some("Channels between processes"),
     )
 });
+
+/// When to try again to send what the kernel had no memory for.
+const BUSY: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// Wakes a thread that polls.
 #[derive(Debug)]

@@ -6,8 +6,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,9 @@ const MAX_LINKS: usize = 64;
 const MAX_SILENT: usize = 16;
 /// Connections that are told that there is no room for them.
 const MAX_REFUSED: usize = 16;
-/// How long readers may take for the last frames when the producer stops.
+/// Connections that are accepted before it is the turn of the readers.
+const TURN: usize = 16;
+/// How long readers may take for the last frames when nobody says how long they may.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 /// How long not to accept when there are no descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -41,7 +43,8 @@ struct Shared {
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    /// Gives the number of frames that were dropped in the end.
+    thread: Mutex<Option<JoinHandle<u64>>>,
 }
 
 impl Server {
@@ -62,15 +65,39 @@ impl Server {
                         CAT,
                         "the thread of a channel failed: its readers are let go"
                     );
+                    own.common
+                        .hub
+                        .fail("the thread that serves its readers failed");
                 }
-                for link in &links {
-                    link.stop();
-                }
+                links.iter().map(|link| link.stop()).sum()
             })?;
         Ok(Self {
             shared,
-            thread: Some(thread),
+            thread: Mutex::new(Some(thread)),
         })
+    }
+
+    /// Nobody is let in any more, and readers get to know after their last frame. Returns at once.
+    pub fn stop(&self) {
+        let common = &self.shared.common;
+        common.stopping.store(true, Ordering::Release);
+        common.hub.stop();
+        common.bell.ring();
+    }
+
+    /// Stops, and waits for readers to take what was sent, until `limit` is over. Gives the number
+    /// of frames that were dropped as they did not.
+    pub fn finish(&self, limit: Duration) -> u64 {
+        let common = &self.shared.common;
+        common.set_last_call(Instant::now().checked_add(limit));
+        self.stop();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        // Its panics are caught.
+        thread.map_or(0, |thread| thread.join().unwrap_or(0))
     }
 
     #[cfg(test)]
@@ -81,14 +108,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let common = &self.shared.common;
-        common.stopping.store(true, Ordering::Release);
-        common.hub.stop();
-        common.bell.ring();
-        if let Some(thread) = self.thread.take() {
-            // Its panics are caught.
-            let _ = thread.join();
-        }
+        self.finish(STOP_LIMIT);
     }
 }
 
@@ -110,11 +130,14 @@ impl Shared {
         });
         let mut last_call = None;
         loop {
+            #[cfg(test)]
+            assert!(!self.common.panics.load(Ordering::Acquire));
             if self.common.stopping.load(Ordering::Acquire) {
                 // The next producer may have the path at once.
                 door = None;
-                let limit = *last_call.get_or_insert_with(|| Instant::now() + STOP_LIMIT);
-                if limit <= Instant::now() || links.iter().all(|link| link.is_done()) {
+                last_call = self.common.last_call();
+                let is_late = last_call.is_some_and(|limit| limit <= Instant::now());
+                if is_late || links.iter().all(|link| link.is_done()) {
                     return;
                 }
             }
@@ -179,9 +202,9 @@ impl Shared {
     }
 
     fn accept(&self, door: &mut Door, links: &mut Vec<Arc<Link>>) {
-        loop {
+        for _ in 0..TURN {
             let silent = links.iter().filter(|link| link.is_silent()).count();
-            if silent >= MAX_SILENT {
+            if silent >= MAX_SILENT || self.common.stopping.load(Ordering::Acquire) {
                 return;
             }
             let socket = match door.listener.accept() {

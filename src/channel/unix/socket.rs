@@ -33,12 +33,13 @@ const BACKLOG: i32 = 64;
 const MAX_FDS: usize = 2;
 
 impl Access {
-    /// Root may be anywhere.
-    pub fn admits(self, own: User, peer: User) -> bool {
+    /// Root may be anywhere. `group` is that of the socket's file, which differs from ours in a
+    /// directory that gives its own to what is in it.
+    pub fn admits(self, own: &User, peer: &User, group: Option<u32>) -> bool {
         let user = peer.uid == own.uid || peer.uid == 0;
         match self {
             Self::User => user,
-            Self::Group => user || peer.gid == own.gid,
+            Self::Group => user || peer.is_in(own.gid) || group.is_some_and(|it| peer.is_in(it)),
             Self::All => true,
         }
     }
@@ -80,6 +81,11 @@ pub enum SocketError {
     Truncated,
     #[error("a packet has more descriptors than any may have")]
     Descriptors,
+    #[error(
+        "a descriptor could not be received: this process probably has as many open files as it \
+         may (ulimit -n)"
+    )]
+    NoDescriptors,
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -210,6 +216,7 @@ pub struct Listener {
     fd: OwnedFd,
     at: At,
     inode: Inode,
+    group: u32,
     /// Released last.
     _lock: Lock,
 }
@@ -229,11 +236,12 @@ impl Listener {
             Err(Errno::ADDRINUSE) => return Err(SocketError::Taken(path.into())),
             bound => bound.map_err(at.failed("create"))?,
         }
-        let inode = inode(&at.stat().map_err(at.failed("open"))?);
+        let stat = at.stat().map_err(at.failed("open"))?;
         let listener = Self {
             fd,
             at,
-            inode,
+            inode: inode(&stat),
+            group: stat.st_gid,
             _lock: lock,
         };
         let at = &listener.at;
@@ -248,7 +256,10 @@ impl Listener {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         loop {
             match rustix::net::accept_with(&self.fd, flags) {
-                Ok(fd) => return Ok(Some(Socket { fd })),
+                Ok(fd) => {
+                    let group = Some(self.group);
+                    return Ok(Some(Socket { fd, group }));
+                }
                 Err(Errno::AGAIN) => return Ok(None),
                 Err(Errno::INTR | Errno::CONNABORTED) => (),
                 Err(errno) => return Err(errno),
@@ -294,6 +305,9 @@ fn clear(at: &At, address: &SocketAddrUnix) -> Result<(), SocketError> {
 pub enum Sent {
     Sent,
     WouldBlock,
+    /// The kernel has no memory for it, or for more descriptors on their way. No poll says when it
+    /// has.
+    Busy,
     /// The peer is gone. What it sent before can still be received.
     Closed,
 }
@@ -311,6 +325,8 @@ pub enum Received {
 #[derive(Debug)]
 pub struct Socket {
     fd: OwnedFd,
+    /// Whose members may be at the other end, besides ours: that of the file.
+    group: Option<u32>,
 }
 
 impl Socket {
@@ -319,7 +335,13 @@ impl Socket {
         let address = address(path)?;
         let fd = socket()?;
         match rustix::io::retry_on_intr(|| rustix::net::connect(&fd, &address)) {
-            Ok(()) => Ok(Some(Self { fd })),
+            Ok(()) => {
+                // Who made the file chose its group: it says something if it is one of ours.
+                let there = rustix::fs::statat(CWD, path, AtFlags::empty());
+                let group = there.ok().map(|stat| stat.st_gid);
+                let group = group.filter(|group| User::own().is_in(*group));
+                Ok(Some(Self { fd, group }))
+            }
             // Too many wait to be accepted.
             Err(Errno::AGAIN | Errno::NOENT) => Ok(None),
             Err(Errno::CONNREFUSED) => {
@@ -341,7 +363,7 @@ impl Socket {
     /// Whether the process at the other end may be there.
     pub fn check(&self, access: Access) -> Result<(), SocketError> {
         let peer = User::of_peer(self.fd.as_fd())?;
-        match access.admits(User::own(), peer) {
+        match access.admits(&User::own(), &peer, self.group) {
             true => Ok(()),
             false => Err(SocketError::NotAdmitted {
                 uid: peer.uid,
@@ -352,6 +374,11 @@ impl Socket {
 
     /// Sends a packet, all of it or nothing.
     pub fn send(&self, packet: &[u8], fd: Option<BorrowedFd<'_>>) -> Result<Sent, SocketError> {
+        #[cfg(test)]
+        if let left @ 1.. = BUSY_SENDS.get() {
+            BUSY_SENDS.set(left - 1);
+            return Ok(Sent::Busy);
+        }
         let fds: &[BorrowedFd<'_>] = fd.as_slice();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         loop {
@@ -363,6 +390,7 @@ impl Socket {
             match rustix::net::sendmsg(&self.fd, &[IoSlice::new(packet)], &mut control, flags) {
                 Ok(_) => return Ok(Sent::Sent),
                 Err(Errno::AGAIN) => return Ok(Sent::WouldBlock),
+                Err(Errno::TOOMANYREFS | Errno::NOBUFS | Errno::NOMEM) => return Ok(Sent::Busy),
                 Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => return Ok(Sent::Closed),
                 Err(Errno::INTR) => (),
                 Err(errno) => return Err(errno.into()),
@@ -391,8 +419,12 @@ impl Socket {
                     fds.extend(rights);
                 }
             }
-            if got.flags.contains(ReturnFlags::CTRUNC) || fds.len() >= MAX_FDS {
+            if fds.len() >= MAX_FDS {
                 return Err(SocketError::Descriptors);
+            }
+            // There was room for what came.
+            if got.flags.contains(ReturnFlags::CTRUNC) {
+                return Err(SocketError::NoDescriptors);
             }
             if got.flags.contains(ReturnFlags::TRUNC) {
                 return Err(SocketError::Truncated);
@@ -415,6 +447,12 @@ impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many sends of this thread are to find the kernel out of memory.
+    pub static BUSY_SENDS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]

@@ -241,6 +241,37 @@ fn packets_and_descriptors_arrive_whole() {
     }
 }
 
+/// The limit is one of the whole process.
+#[test]
+#[ignore = "run by a_descriptor_too_many_is_told_from_none_to_spare"]
+fn in_a_process_of_its_own() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    use std::os::fd::AsRawFd;
+
+    let dir = Dir::new();
+    let (one, other) = pair(&dir);
+    let file = File::open("/dev/zero").unwrap();
+    other.send(&[1; 8], Some(file.as_fd())).unwrap();
+    let limit = getrlimit(Resource::Nofile);
+    let next = File::open("/dev/zero").unwrap().as_raw_fd();
+    let current = Some(next as u64);
+    setrlimit(Resource::Nofile, Rlimit { current, ..limit }).unwrap();
+    let got = one.recv(&mut [0; 200]);
+    setrlimit(Resource::Nofile, limit).unwrap();
+    assert!(matches!(got, Err(SocketError::NoDescriptors)), "{got:?}");
+}
+
+#[test]
+fn a_descriptor_too_many_is_told_from_none_to_spare() {
+    let name = "channel::unix::socket::tests::in_a_process_of_its_own";
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "--test-threads=1", name])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && text.contains("1 passed"), "{text}");
+}
+
 #[test]
 fn a_full_socket_and_a_closed_one() {
     let dir = Dir::new();
@@ -280,8 +311,21 @@ fn a_full_socket_and_a_closed_one() {
 
 #[test]
 fn who_is_admitted() {
-    let user = |uid, gid| User { uid, gid };
+    let user = |uid, gid| User {
+        uid,
+        gid,
+        groups: vec![500, 501],
+    };
     let own = user(1000, 100);
+    let member = user(1001, 101);
+    // Supplementary groups of ours are ours alone.
+    assert!(!Access::Group.admits(&own, &member, None));
+    assert!(!Access::Group.admits(&own, &member, Some(502)));
+    for group in [101, 500, 501] {
+        assert!(Access::Group.admits(&own, &member, Some(group)));
+        assert!(!Access::User.admits(&own, &member, Some(group)));
+        assert!(Access::Group.admits(&user(1000, group), &member, None));
+    }
     for (peer, same_user, same_group) in [
         (user(1000, 100), true, true),
         (user(1000, 5), true, true),
@@ -291,8 +335,16 @@ fn who_is_admitted() {
         // Whom the kernel has no number for.
         (user(u32::MAX, u32::MAX), false, false),
     ] {
-        assert_eq!(Access::User.admits(own, peer), same_user, "{peer:?}");
-        assert_eq!(Access::Group.admits(own, peer), same_group, "{peer:?}");
-        assert!(Access::All.admits(own, peer));
+        assert_eq!(
+            Access::User.admits(&own, &peer, None),
+            same_user,
+            "{peer:?}"
+        );
+        assert_eq!(
+            Access::Group.admits(&own, &peer, None),
+            same_group,
+            "{peer:?}"
+        );
+        assert!(Access::All.admits(&own, &peer, None));
     }
 }

@@ -4,7 +4,7 @@
 
 //! The fields of a message: read with every check, written with their padding.
 
-use super::{HEADER, MAGIC, VERSION, WireError};
+use super::{HEADER, MAGIC, MAX_TIME, VERSION, WireError};
 
 /// A text and what it is padded to.
 pub fn padded(bytes: usize) -> usize {
@@ -65,6 +65,16 @@ impl<'a> Packet<'a> {
     /// `None` for the number that stands for it.
     pub fn u64_or_none(&mut self, what: &'static str) -> Result<Option<u64>, WireError> {
         Ok(Some(self.u64(what)?).filter(|value| *value != u64::MAX))
+    }
+
+    /// Likewise, in ns and of a time that all can count in.
+    pub fn time(&mut self, what: &'static str) -> Result<Option<u64>, WireError> {
+        let at = self.at;
+        let time = self.u64_or_none(what)?;
+        if let Some(time) = time {
+            within(what, at, time, 0, MAX_TIME)?;
+        }
+        Ok(time)
     }
 
     pub fn u32_within(&mut self, what: &'static str, min: u32, max: u32) -> Result<u32, WireError> {

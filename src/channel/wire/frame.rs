@@ -4,19 +4,62 @@
 
 //! FRAME: where a picture lies, and what is known of it.
 
+use gst_video::{VideoBufferFlags, VideoFrameFlags};
+
 use super::bytes::{Packet, Writer, cut};
-use super::{Caps, FRAME, MAX_DETECTIONS, MAX_DEVICES, MAX_SLOT, MAX_TEXT, WireError, objects};
+use super::{
+    Caps, FRAME, MAX_DETECTIONS, MAX_DEVICES, MAX_SLOT, MAX_TEXT, MAX_TIME, WireError, objects,
+};
 use crate::frame::plane_sizes;
 use crate::meta::{FrameMeta, Label};
 
 const NEW_SLOT: u32 = 1;
 const DISCONT: u32 = 1 << 1;
+/// What is said of the fields of a picture, and how GStreamer says it of buffers and of frames.
+const FIELDS: [(u32, VideoBufferFlags, VideoFrameFlags); 4] = [
+    (
+        1 << 2,
+        VideoBufferFlags::INTERLACED,
+        VideoFrameFlags::INTERLACED,
+    ),
+    (1 << 3, VideoBufferFlags::TFF, VideoFrameFlags::TFF),
+    (1 << 4, VideoBufferFlags::RFF, VideoFrameFlags::RFF),
+    (
+        1 << 5,
+        VideoBufferFlags::ONEFIELD,
+        VideoFrameFlags::ONEFIELD,
+    ),
+];
+const ALL_FIELDS: u32 = 0b1111 << 2;
 const HOST: u32 = 0;
 const CUDA: u32 = 1;
 const MAX_PLANES: usize = 4;
 const MAX_PITCH: u32 = i32::MAX as u32;
 /// Where the number of detections is.
 const COUNT_AT: usize = 184;
+
+/// Whether a picture is interlaced, and how its fields follow each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fields(u32);
+
+impl Fields {
+    pub fn of(flags: VideoBufferFlags) -> Self {
+        let said = FIELDS
+            .iter()
+            .filter(|(_, of_buffer, _)| flags.contains(*of_buffer));
+        Self(said.fold(0, |bits, (bit, ..)| bits | bit))
+    }
+
+    pub fn of_buffer(self) -> VideoBufferFlags {
+        let said = FIELDS.iter().filter(|(bit, ..)| self.0 & bit != 0);
+        said.map(|(_, of_buffer, _)| *of_buffer).collect()
+    }
+
+    pub fn of_frame(self) -> VideoFrameFlags {
+        let said = FIELDS.iter().filter(|(bit, ..)| self.0 & bit != 0);
+        said.map(|(.., of_frame)| *of_frame).collect()
+    }
+}
 
 /// The memory of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +107,7 @@ pub struct FrameHead {
     /// A descriptor comes with it: that of its slot.
     pub new_slot: bool,
     pub discont: bool,
+    pub fields: Fields,
     pub memory: Memory,
     pub slot: u64,
     pub slot_size: u64,
@@ -91,7 +135,7 @@ impl FrameHead {
         to.u64(self.seq);
         to.u32(self.caps_id);
         let flag = |set, flag| if set { flag } else { 0 };
-        to.u32(flag(self.new_slot, NEW_SLOT) | flag(self.discont, DISCONT));
+        to.u32(flag(self.new_slot, NEW_SLOT) | flag(self.discont, DISCONT) | self.fields.0);
         let (memory, device) = match self.memory {
             Memory::Host => (HOST, 0),
             Memory::Cuda { device } => (CUDA, device),
@@ -108,9 +152,10 @@ impl FrameHead {
             to.u32(plane.pitch);
             to.u32(0);
         }
-        for time in [self.pts, self.duration, meta.ntp, meta.frame_number] {
-            to.u64(time.unwrap_or(u64::MAX));
+        for time in [self.pts, self.duration, meta.ntp] {
+            to.u64(time.filter(|time| *time <= MAX_TIME).unwrap_or(u64::MAX));
         }
+        to.u64(meta.frame_number.unwrap_or(u64::MAX));
         to.u32(meta.source_id);
         to.u32(meta.pad_index);
         let size = meta.source_size.filter(|(w, h)| *w > 0 && *h > 0);
@@ -131,7 +176,7 @@ impl FrameHead {
     fn parse(from: &mut Packet) -> Result<Self, WireError> {
         let seq = from.u64("the frame's seq")?;
         let caps_id = from.u32("the frame's caps")?;
-        let flags = from.flags("flags of the frame", NEW_SLOT | DISCONT)?;
+        let flags = from.flags("flags of the frame", NEW_SLOT | DISCONT | ALL_FIELDS)?;
         let memory = match from.u32_within("the kind of memory", HOST, CUDA)? {
             HOST => {
                 from.zero("the device of host memory")?;
@@ -161,13 +206,14 @@ impl FrameHead {
             caps_id,
             new_slot: flags & NEW_SLOT != 0,
             discont: flags & DISCONT != 0,
+            fields: Fields(flags & ALL_FIELDS),
             memory,
             slot,
             slot_size,
             offset,
             planes: Planes { count, at },
-            pts: from.u64_or_none("the pts")?,
-            duration: from.u64_or_none("the duration")?,
+            pts: from.time("the pts")?,
+            duration: from.time("the duration")?,
         })
     }
 
@@ -210,7 +256,7 @@ impl FrameHead {
 impl Frame {
     pub(super) fn parse(from: &mut Packet) -> Result<Self, WireError> {
         let head = FrameHead::parse(from)?;
-        let ntp = from.u64_or_none("the ntp time")?;
+        let ntp = from.time("the ntp time")?;
         let frame_number = from.u64_or_none("the frame's number")?;
         let source_id = from.u32("the source id")?;
         let pad_index = from.u32("the pad index")?;

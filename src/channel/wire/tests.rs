@@ -29,6 +29,7 @@ fn example() -> (FrameHead, FrameMeta) {
         caps_id: 1,
         new_slot: true,
         discont: false,
+        fields: Fields::default(),
         memory: Memory::Host,
         slot: 3,
         slot_size: 16384,
@@ -174,7 +175,7 @@ fn what_is_too_long_is_cut_and_what_is_no_number_is_not_sent() {
     let meta = FrameMeta {
         sensor: Some("".into()),
         source_size: Some((5, 0)),
-        ntp: Some(u64::MAX),
+        ntp: Some(1 << 63),
         detections: vec![detection],
         ..FrameMeta::default()
     };
@@ -345,7 +346,7 @@ fn or_none<T: std::fmt::Debug + Clone>(
 }
 
 fn time() -> impl Strategy<Value = Option<u64>> {
-    or_none(0..u64::MAX)
+    or_none(0..=i64::MAX as u64)
 }
 
 fn classifier() -> impl Strategy<Value = Classifier> {
@@ -404,13 +405,14 @@ fn head() -> impl Strategy<Value = FrameHead> {
         })
     });
     let ids = (any::<u64>(), any::<u32>(), any::<u64>());
-    let flags = any::<(bool, bool)>();
+    let flags = any::<(bool, bool, u32)>();
     (ids, flags, memory, place, time(), time()).prop_map(
         |(ids, flags, memory, ((slot_size, offset), planes), pts, duration)| FrameHead {
             seq: ids.0,
             caps_id: ids.1,
             new_slot: flags.0,
             discont: flags.1,
+            fields: Fields::of(gst_video::VideoBufferFlags::from_bits_truncate(flags.2)),
             memory,
             slot: ids.2,
             slot_size,

@@ -183,7 +183,7 @@ impl DsFrameInject {
             return Err(gst::FlowError::Flushing);
         }
         self.stats().repeated.fetch_add(1, Ordering::Relaxed);
-        self.stamp(streaming, again.make_mut(), own, None);
+        self.stamp(streaming, again.make_mut(), own, None, None);
         let until = again.pts().zip(again.duration());
         if let (Some(source), Some((pts, duration))) = (&mut streaming.source, until) {
             source.repeated(pts.saturating_add(duration));
@@ -271,13 +271,17 @@ impl DsFrameInject {
         // Its frame may be the very buffer, which is then ours alone and need not be copied.
         drop(picture);
         let writable = buffer.make_mut();
-        if let Some(Provenance { meta, pts, discont }) = provenance.as_deref() {
+        if let Some(Provenance {
+            meta, pts, discont, ..
+        }) = provenance.as_deref()
+        {
             remove_metas(writable);
             origin::attach(writable, meta, *pts);
             streaming.discont |= discont;
         }
         roi::attach(writable, &fit.apply_all(detections));
-        self.stamp(streaming, writable, pts, duration);
+        let waited = provenance.map(|it| it.since.elapsed());
+        self.stamp(streaming, writable, pts, duration, waited);
         if config.on_timeout == OnTimeout::Repeat && config.timeout.is_some() {
             streaming.last = Some(buffer.clone());
         }
@@ -298,13 +302,14 @@ impl DsFrameInject {
         lock(&self.shown).facts.as_ref().is_some_and(|f| f.live)
     }
 
-    /// Gives a buffer its number, its time and its flags.
+    /// Gives a buffer its number, its time and its flags. `waited` is how long ago it came.
     fn stamp(
         &self,
         streaming: &mut Streaming,
         buffer: &mut gst::BufferRef,
         own_pts: Option<gst::ClockTime>,
         own_duration: Option<gst::ClockTime>,
+        waited: Option<Duration>,
     ) {
         let frame = streaming.frame;
         streaming.frame += 1;
@@ -312,7 +317,10 @@ impl DsFrameInject {
         let counted = timeline.pts(frame);
         let pts = if self.arrives() {
             // From another clock: what counts is when it came.
-            self.obj().current_running_time().or(own_pts)
+            let waited = waited.and_then(|waited| waited.try_into().ok());
+            let now = self.obj().current_running_time();
+            now.map(|now| now.saturating_sub(waited.unwrap_or_default()))
+                .or(own_pts)
         } else if own_pts.is_some() {
             own_pts
         } else if self.obj().does_timestamp() {

@@ -112,10 +112,30 @@ impl Inlet {
         self.said_alone = true;
         self.surroundings.report.warn(SourceError::NotFound {
             what: format!("channel {}", self.name()),
-            reason: "has no producer (dsframecapture with the same channel): waiting for one"
-                .into(),
+            reason: self.why_alone(),
         });
         None
+    }
+}
+
+impl Inlet {
+    fn why_alone(&self) -> String {
+        let hint = match self.name() {
+            Address::InProcess(name) => format!(
+                "dsframecapture channel={name} in this process; between processes both take \
+                 channel=unix:/path"
+            ),
+            Address::Unix(path) => {
+                let folder = path
+                    .parent()
+                    .filter(|folder| !folder.as_os_str().is_empty());
+                match folder.filter(|folder| !folder.exists()) {
+                    Some(folder) => format!("there is no folder {}", folder.display()),
+                    None => format!("dsframecapture channel=unix:{}", path.display()),
+                }
+            }
+        };
+        format!("has no producer ({hint}): waiting for one")
     }
 }
 
@@ -241,7 +261,7 @@ impl Source for Channel {
             return Ok(Next::Changed);
         }
         let size = (parcel.info().width(), parcel.info().height());
-        let session = parcel.session;
+        let (session, since) = (parcel.session, parcel.since);
         let (picture, mut facts) = parcel.into_parts();
         let (pts, discont) = self.clock.place(&facts, session);
         Ok(Next::Frame(Fetched {
@@ -259,6 +279,7 @@ impl Source for Channel {
             provenance: Some(Box::new(Provenance {
                 meta: facts.meta,
                 pts: facts.pts,
+                since,
                 discont,
             })),
         }))

@@ -22,7 +22,7 @@ pub mod testing;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gst_video::VideoInfo;
 
@@ -129,6 +129,8 @@ pub struct Provenance {
     pub meta: FrameMeta,
     /// ns, in the pipeline that captured it.
     pub pts: Option<u64>,
+    /// When it came. It may have waited since.
+    pub since: Instant,
     /// It does not follow the frame before it.
     pub discont: bool,
 }

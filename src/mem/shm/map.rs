@@ -51,6 +51,13 @@ pub fn map(fd: OwnedFd, size: u64) -> Result<Mapping, ShmError> {
     if real < size {
         return Err(ShmError::TooSmall { said: size, real });
     }
+    // Else the one who reads them makes them, and pays for them.
+    let there = u64::try_from(stat.st_blocks)
+        .unwrap_or(0)
+        .saturating_mul(512);
+    if there < size {
+        return Err(ShmError::Sparse { said: size, there });
+    }
     let failed = |source| ShmError::Map { bytes, source };
     // SAFETY: a new mapping at a place that the kernel chooses touches nothing that is there.
     let start = unsafe {
@@ -94,9 +101,12 @@ impl Mapping {
 impl AsRef<[u8]> for Mapping {
     fn as_ref(&self) -> &[u8] {
         // SAFETY: mapped from `start` on for `size` bytes, until `self` is dropped. The seals keep
-        // the file at least that long, so no access faults. Who made it could still change the
-        // bytes while they are read, as with any memory that GStreamer shares with devices: they
-        // are pixels, of which every value is one, and nothing is concluded from them.
+        // the file at least that long, so every access finds a page. All were there when it was
+        // mapped; who made it could punch holes since, unless it is sealed for writing too, and
+        // reading those takes pages anew, for want of which a process may be killed. Who made it
+        // could also change the bytes while they are read, as with any memory that GStreamer
+        // shares with devices: they are pixels, of which every value is one, and nothing is
+        // concluded from them.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr().cast(), self.size) }
     }
 }

@@ -26,6 +26,8 @@ pub enum ShmError {
     Size(u64),
     #[error("shared memory of {said} bytes was announced, and it has {real}")]
     TooSmall { said: u64, real: u64 },
+    #[error("shared memory of {said} bytes was announced, and {there} of them exist")]
+    Sparse { said: u64, there: u64 },
     #[error("not shared memory whose size is sealed")]
     NotSealed,
     #[error("GStreamer refuses shared memory")]

@@ -195,6 +195,16 @@ fn lies_are_refused() {
     // Less than all is no lie.
     assert_eq!(map(fd_of(&memory), 5).unwrap().size(), 5);
 
+    // Pages that nobody made yet.
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let fd = rustix::fs::memfd_create("t", flags).unwrap();
+    rustix::fs::ftruncate(&fd, 100_000).unwrap();
+    rustix::fs::fallocate(&fd, rustix::fs::FallocateFlags::empty(), 0, 50_000).unwrap();
+    rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW).unwrap();
+    let error = refused(fd.try_clone().unwrap(), 100_000);
+    assert!(matches!(error, ShmError::Sparse { .. }), "{error}");
+    map(fd, 50_000).unwrap();
+
     let not_sealed = |fd: OwnedFd| {
         let error = refused(fd, 100);
         assert!(matches!(error, ShmError::NotSealed), "{error}");

@@ -4,6 +4,7 @@
 
 use std::thread;
 
+use super::socket::BUSY_SENDS;
 use super::*;
 
 #[test]
@@ -166,6 +167,88 @@ fn the_picture_may_change_within_a_stream() {
 }
 
 #[test]
+fn how_fields_follow_each_other_is_told() {
+    use gst_video::{VideoBufferFlags as Flags, VideoFrameFlags, VideoMeta};
+    let info = VideoInfo::builder(VideoFormat::I420, 64, 48)
+        .interlace_mode(gst_video::VideoInterlaceMode::Mixed);
+    let info = info.fps(gst::Fraction::new(30, 1)).build().unwrap();
+    for origin in [Origin::plain(&info), Origin::shared(&info)] {
+        let dir = dir();
+        let producer = Producer::of(&path(&dir), 4, info.clone(), origin);
+        let mut reader = Reader::open(&path(&dir));
+        producer.wait_for_readers(1);
+        for (flags, of_frame) in [
+            (Flags::empty(), VideoFrameFlags::empty()),
+            (Flags::INTERLACED, VideoFrameFlags::INTERLACED),
+            (
+                Flags::INTERLACED | Flags::TFF | Flags::RFF,
+                VideoFrameFlags::INTERLACED | VideoFrameFlags::TFF | VideoFrameFlags::RFF,
+            ),
+            (
+                Flags::INTERLACED | Flags::ONEFIELD,
+                VideoFrameFlags::INTERLACED | VideoFrameFlags::ONEFIELD,
+            ),
+            (Flags::empty(), VideoFrameFlags::empty()),
+        ] {
+            let parcel = producer.origin.parcel(&info, 0);
+            let (picture, facts) = Arc::into_inner(parcel).unwrap().into_parts();
+            let Snapshot::Host(mut frame) = picture else {
+                panic!("not in host memory");
+            };
+            frame.buffer.get_mut().unwrap().set_video_flags(flags);
+            let parcel = Arc::new(Parcel::new(Snapshot::Host(frame), facts, 0, None));
+            producer.wait(|| producer.hub.has_room());
+            producer.hub.send(&parcel, Full::Refuse).unwrap();
+            let got = reader.frame();
+            assert_eq!(got.info().interlace_mode(), info.interlace_mode());
+            let Snapshot::Host(frame) = got.picture() else {
+                panic!("not in host memory");
+            };
+            assert_eq!(frame.buffer.video_flags(), flags);
+            let meta = frame.buffer.meta::<VideoMeta>().unwrap();
+            assert_eq!(meta.video_frame_flags(), of_frame);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_sent_is_known_before() {
+    let can = crate::channel::can_share;
+    assert_eq!(can(&info(64, 48)), Ok(()));
+    let alternate = VideoInfo::builder(VideoFormat::I420, 64, 48)
+        .interlace_mode(gst_video::VideoInterlaceMode::Alternate);
+    let why = can(&alternate.build().unwrap()).unwrap_err();
+    assert!(why.contains("interlace mode"), "{why}");
+    let deep = VideoInfo::builder(VideoFormat::P01010le, 64, 48).build();
+    assert!(can(&deep.unwrap()).unwrap_err().contains("P010"));
+}
+
+#[test]
+fn detections_that_do_not_fit_are_counted() {
+    let dir = dir();
+    let producer = Producer::open(&path(&dir), 4);
+    let mut reader = Reader::open(&path(&dir));
+    producer.wait_for_readers(1);
+    let mut left_out = 0;
+    for _ in 0..3 {
+        let parcel = producer.origin.parcel(&producer.info, 0);
+        let (picture, mut facts) = Arc::into_inner(parcel).unwrap().into_parts();
+        let detection = Detection {
+            label: "x".repeat(1000).into(),
+            ..Detection::default()
+        };
+        facts.meta.detections = vec![detection; 200];
+        let parcel = Parcel::new(picture, facts, 0, None);
+        producer.wait(|| producer.hub.has_room());
+        producer.hub.send(&Arc::new(parcel), Full::Refuse).unwrap();
+        let got = reader.frame().facts.meta.detections.len();
+        assert!(got > 50 && got < 200);
+        left_out += 200 - got as u64;
+        assert_eq!(producer.hub.left_out(), left_out);
+    }
+}
+
+#[test]
 fn memory_with_rows_apart_and_parts_of_memory_are_read_where_they_are() {
     let dir = dir();
     let mut producer = Producer::open(&path(&dir), 4);
@@ -298,10 +381,17 @@ fn a_producer_does_not_wait_long_for_a_reader_that_takes_nothing() {
     let mut producer = Producer::open(&path(&dir), 8);
     let mut reader = Reader::open(&path(&dir));
     producer.wait_for_readers(1);
-    producer.send_all(8);
+    let mut parcels = Vec::new();
+    for number in 0..8 {
+        let parcel = producer.origin.parcel(&producer.info, number);
+        producer.hub.send(&parcel, Full::Refuse).unwrap();
+        parcels.push(Arc::downgrade(&parcel));
+    }
     let start = Instant::now();
     producer.server = None;
     let took = start.elapsed();
+    // The counts are kept, and the pixels are not.
+    assert!(parcels.iter().all(|parcel| parcel.strong_count() == 0));
     assert!(took > Duration::from_millis(900) && took < Duration::from_secs(3));
     assert_eq!(producer.counts(), (8, 0, 4, 4));
     for want in 0..4 {
@@ -309,6 +399,109 @@ fn a_producer_does_not_wait_long_for_a_reader_that_takes_nothing() {
     }
     assert!(matches!(reader.next(), Item::Stopped));
     assert_eq!(reader.counts(), (8, 4, 4, 0));
+}
+
+#[test]
+fn a_producer_that_stops_waits_as_long_as_it_is_told() {
+    let dir = dir();
+    let mut producer = Producer::open(&path(&dir), 8);
+    let mut reader = Reader::open(&path(&dir));
+    producer.wait_for_readers(1);
+    producer.send_all(8);
+    let server = producer.server.take().unwrap();
+    let start = Instant::now();
+    server.stop();
+    assert!(start.elapsed() < Duration::from_millis(500));
+    producer.wait_for_readers(0);
+    let reading = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(1500));
+        (0..8).for_each(|want| check(&reader.frame(), want));
+        assert!(matches!(reader.next(), Item::Stopped));
+        assert_eq!(reader.counts(), (8, 8, 0, 0));
+    });
+    assert_eq!(server.finish(PATIENCE), 0);
+    assert!(start.elapsed() > Duration::from_millis(1400));
+    assert_eq!(server.finish(PATIENCE), 0);
+    reading.join().unwrap();
+    assert_eq!(producer.counts(), (8, 8, 0, 0));
+
+    // Two at once, and what is dropped is told.
+    let dirs = [super::dir(), super::dir()];
+    let producers = dirs.each_ref().map(|dir| {
+        let mut producer = Producer::open(&path(dir), 8);
+        let reader = Reader::open(&path(dir));
+        producer.wait_for_readers(1);
+        producer.send_all(7);
+        (producer, reader)
+    });
+    let start = Instant::now();
+    let servers = producers
+        .each_ref()
+        .map(|(producer, _)| producer.server.as_ref().unwrap());
+    servers.iter().for_each(|server| server.stop());
+    for server in servers {
+        let left = Duration::from_millis(300).saturating_sub(start.elapsed());
+        assert_eq!(server.finish(left), 3);
+    }
+    assert!(start.elapsed() < Duration::from_millis(900));
+}
+
+#[test]
+fn frames_that_a_socket_had_no_room_for_are_dropped_by_a_stop() {
+    let dir = dir();
+    let mut producer = Producer::open(&path(&dir), 8);
+    let mut raw = Raw::connect(&path(&dir));
+    raw.hello();
+    producer.wait_for_readers(1);
+    // Four packets are more than it holds. Only the first brings the slot.
+    let (picture, mut facts) = Arc::into_inner(producer.origin.parcel(&producer.info, 0))
+        .unwrap()
+        .into_parts();
+    let detection = Detection {
+        label: "x".repeat(1000).into(),
+        ..Detection::default()
+    };
+    facts.meta.detections = vec![detection; 120];
+    let parcel = Arc::new(Parcel::new(picture, facts, 0, None));
+    for _ in 0..6 {
+        producer.hub.send(&parcel, Full::Refuse).unwrap();
+    }
+    let server = producer.server.take().unwrap();
+    let dropped = server.finish(Duration::from_millis(100));
+    let mut heard = 0;
+    while let Some(message) = raw.hear() {
+        heard += u64::from(matches!(message, Message::Frame(_)));
+    }
+    assert!(heard < 4);
+    assert_eq!(heard + dropped, 6);
+    assert_eq!(producer.counts(), (6, 0, dropped, heard));
+    drop(server);
+}
+
+#[test]
+fn what_the_kernel_has_no_memory_for_is_sent_later() {
+    let dir = dir();
+    let mut producer = Producer::open(&path(&dir), 8);
+    let mut reader = Reader::open(&path(&dir));
+    producer.wait_for_readers(1);
+    for turn in 0..5 {
+        // Of the producer: the rest is sent by its other thread.
+        BUSY_SENDS.set(1);
+        producer.send_all(4);
+        assert_eq!(BUSY_SENDS.get(), 0);
+        let kept: Vec<_> = (0..4).map(|_| reader.frame()).collect();
+        for (want, parcel) in (4 * turn..).zip(&kept) {
+            check(parcel, want);
+        }
+        producer.wait(|| producer.hub.in_flight() == 0);
+        // And of the reader.
+        BUSY_SENDS.set(1);
+        drop(kept);
+        assert_eq!(BUSY_SENDS.get(), 0);
+    }
+    producer.hub.end();
+    assert!(matches!(reader.next(), Item::End));
+    assert_eq!(reader.counts(), (20, 20, 0, 0));
 }
 
 #[test]
@@ -358,6 +551,24 @@ fn a_reader_ends_at_once_and_keeps_what_it_has() {
         assert!(Instant::now() < deadline);
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn a_producer_gets_to_know_that_its_thread_failed() {
+    let dir = dir();
+    let mut producer = Producer::open(&path(&dir), 8);
+    let mut reader = Reader::open(&path(&dir));
+    producer.wait_for_readers(1);
+    producer.send_all(1);
+    check(&reader.frame(), 0);
+    assert_eq!(producer.hub.failure(), None);
+    let common = producer.common().clone();
+    common
+        .panics
+        .store(true, std::sync::atomic::Ordering::Release);
+    common.bell.ring();
+    producer.wait(|| producer.hub.failure().is_some());
+    assert!(matches!(reader.next(), Item::Stopped));
 }
 
 #[test]

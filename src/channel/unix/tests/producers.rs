@@ -8,9 +8,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::*;
 use crate::channel::wire::{
-    Caps, Frame as WireFrame, FrameHead, Memory, PlaneAt, Planes, Reason, Refuse,
+    Caps, Fields, Frame as WireFrame, FrameHead, Memory, PlaneAt, Planes, Reason, Refuse,
 };
-use crate::mem::shm::{Bytes, alloc, identify};
+use crate::mem::shm::{Bytes, alloc, identify, map};
 
 const SLOT: u64 = 10_000;
 
@@ -94,6 +94,7 @@ fn head(seq: u64) -> FrameHead {
         caps_id: 1,
         new_slot: seq == 0,
         discont: false,
+        fields: Fields::default(),
         memory: Memory::Host,
         slot: 7,
         slot_size: SLOT,
@@ -450,6 +451,39 @@ fn slots_are_forgotten_in_turn() {
     assert!(matches!(send(&mut rig, 0, false), Item::Frame(_)));
     assert!(matches!(send(&mut rig, 1, true), Item::Frame(_)));
     assert!(matches!(send(&mut rig, 2, false), Item::Broken(_)));
+}
+
+#[test]
+fn a_producer_is_not_looked_for_too_often() {
+    let rig = Rig::new();
+    let start = Instant::now();
+    // Gone before they say anything, while the bell rings.
+    for _ in 0..5 {
+        let raw = rig.accept();
+        drop(raw);
+        for _ in 0..20 {
+            rig.reader.client.ring();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    assert!(start.elapsed() >= Duration::from_millis(400));
+}
+
+#[test]
+fn what_is_mapped_is_bounded() {
+    let rig = Rig::new();
+    let mut kept = Vec::new();
+    let mut mapped = Vec::new();
+    for _ in 0..3 {
+        assert!(client::has_room(&mut mapped, SLOT, 3 * SLOT));
+        let mapping = Arc::new(map(rig.fd(), SLOT).unwrap());
+        mapped.push(Arc::downgrade(&mapping));
+        kept.push(mapping);
+    }
+    assert!(!client::has_room(&mut mapped, 1, 3 * SLOT));
+    kept.pop();
+    assert!(client::has_room(&mut mapped, SLOT, 3 * SLOT));
+    assert!(!client::has_room(&mut mapped, u64::MAX, 3 * SLOT));
 }
 
 #[test]

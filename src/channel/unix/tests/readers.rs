@@ -137,6 +137,44 @@ fn a_reader_that_says_nothing_more_keeps_what_it_has() {
 }
 
 #[test]
+fn a_reader_that_is_done_before_the_end_keeps_what_it_has() {
+    let mut rig = Rig::new();
+    let mut raw = rig.join();
+    rig.go_on(3);
+    raw.frames(3);
+    raw.say(&taken(3));
+    let hub = rig.producer.hub.clone();
+    rig.producer.wait(|| hub.in_flight() == 0);
+    hub.end();
+    assert!(matches!(rig.reader.next(), Item::End));
+    // It did not read that yet.
+    raw.socket.finish();
+    std::thread::sleep(Duration::from_millis(200));
+    let size = rig.producer.info.size();
+    let parcels = |rig: &Rig, count: usize| -> Vec<_> {
+        let parcel = |n| rig.producer.origin.parcel(&rig.producer.info, n as u64);
+        (0..count).map(parcel).collect()
+    };
+    let made = rig.producer.origin.bytes() / size;
+    let many = parcels(&rig, made);
+    let more = rig.producer.origin.bytes() / size;
+    assert!(more >= made + 3, "{made} {more}");
+    drop(many);
+    // They come back when it closes.
+    drop(raw);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let before = rig.producer.origin.bytes();
+        drop(parcels(&rig, before / size));
+        if rig.producer.origin.bytes() == before {
+            break;
+        }
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
 fn readers_that_say_nonsense() {
     let mut rig = Rig::new();
     let hello = Message::Hello(Hello::Reader {
@@ -345,6 +383,41 @@ fn floods_of_readers() {
     }
     drop(raw);
     rig.is_well();
+}
+
+#[test]
+fn floods_of_readers_that_there_is_no_room_for() {
+    let mut rig = Rig::new();
+    let raws: Vec<_> = (0..63)
+        .map(|_| {
+            let mut raw = rig.connect();
+            raw.hello();
+            raw
+        })
+        .collect();
+    rig.producer.wait_for_readers(64);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    drop(Socket::connect(&path(&rig.dir)));
+                }
+            });
+        }
+        // What the reader says is heard all the same.
+        for _ in 0..100 {
+            let want = rig.producer.next;
+            rig.producer.send(Full::DropNewest).unwrap();
+            check(&rig.reader.frame(), want);
+        }
+        let start = Instant::now();
+        rig.producer.server = None;
+        let took = start.elapsed();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(took < Duration::from_secs(4), "{took:?}");
+    });
+    drop(raws);
 }
 
 #[test]

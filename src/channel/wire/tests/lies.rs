@@ -112,7 +112,7 @@ fn fields_of_a_frame_are_checked() {
     let max = u32::MAX.to_le_bytes();
     for (at, values) in [
         // Flags, memory, device, the slot's size, the picture's offset in it.
-        (28, vec![4, 0x8000_0000]),
+        (28, vec![0x40, 0x8000_0000]),
         (32, vec![2, u32::MAX]),
         (36, vec![1]),
         (48, vec![0, MAX_SLOT as u32 + 1]),
@@ -170,6 +170,18 @@ fn fields_of_a_frame_are_checked() {
     // What is not bounded may be anything.
     for at in [16, 24, 40, 136, 144, 152, 160, 168, 172, 216] {
         assert!(Message::parse(&with(&bytes, at, &max)).is_ok(), "byte {at}");
+    }
+    // A time, or none; what counts nothing may be anything.
+    for (at, is_time) in [(136, true), (144, true), (152, true), (160, false)] {
+        for (value, is_good) in [
+            (u64::MAX, true),
+            (i64::MAX as u64, true),
+            (1 << 63, !is_time),
+            (u64::MAX - 1, !is_time),
+        ] {
+            let parsed = Message::parse(&with(&bytes, at, &value.to_le_bytes()));
+            assert_eq!(parsed.is_ok(), is_good, "{value:#x} at byte {at}");
+        }
     }
     let cuda = with(&bytes, 32, &[1, 0, 0, 0, 15]);
     assert!(Message::parse(&cuda).is_ok());
