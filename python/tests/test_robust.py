@@ -547,7 +547,7 @@ class Producers(Case):
         """16 GiB of a connection: slots of pages that nobody has, which would come by reading."""
         memory = self.memory(1 << 30)
         script = [(CAPS,)]
-        for n in range(5):
+        for n in range(17):
             script.append((FRAME._replace(seq=n, slot=n, slot_size=1 << 30), memory))
         self.check("more than 16 GiB", *script, frames=16)
 

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,14 @@ use gst_video::VideoInfo;
 use gst_video::prelude::*;
 use rustix::event::PollFlags;
 
+pub use super::common::{Common, Trouble};
 use super::export::{Copies, Descriptor, Exported, Lent};
 use super::socket::{Received, Sent, Socket};
 use super::way::{Detour, Takes};
-use super::{BUSY, Bell, CAT, SocketError};
+use super::{BUSY, CAT, SocketError};
 use crate::channel::wire::{
     Caps, Fields, FrameHead, HELLO_LIMIT, Hello, MAX_UNRELEASED, MAX_UNTAKEN, Message, Reason,
-    Refuse, Slots, WireError,
+    Refuse, Slots,
 };
 use crate::channel::{Hub, Last, Notice, Outbox, Parcel, Popped};
 use crate::frame::Snapshot;
@@ -28,100 +29,8 @@ use crate::frame::Snapshot;
 /// How long a reader may take to see why it was refused.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
-const COMPLAIN_EVERY: Duration = Duration::from_secs(1);
-
 /// Packets of one reader that are looked at before it is the turn of the next.
 const TURN: usize = 64;
-
-/// What all links of a server share.
-#[derive(Debug)]
-pub struct Common {
-    pub hub: Arc<Hub>,
-    pub bell: Bell,
-    pub copies: Copies,
-    /// Nobody is let in any more.
-    pub stopping: AtomicBool,
-    /// Until when readers may take what was sent.
-    last_call: Mutex<Option<Instant>>,
-    complaints: Mutex<Complaints>,
-    /// The thread is to.
-    #[cfg(test)]
-    pub panics: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Complaints {
-    count: u64,
-    last: Option<Instant>,
-}
-
-impl Common {
-    pub fn new(hub: Arc<Hub>) -> Result<Self, SocketError> {
-        Ok(Self {
-            hub,
-            bell: Bell::new()?,
-            copies: Copies::default(),
-            stopping: AtomicBool::new(false),
-            last_call: Mutex::default(),
-            complaints: Mutex::default(),
-            #[cfg(test)]
-            panics: AtomicBool::new(false),
-        })
-    }
-
-    pub fn last_call(&self) -> Option<Instant> {
-        let last_call = self.last_call.lock();
-        *last_call.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn set_last_call(&self, until: Option<Instant>) {
-        let last_call = self.last_call.lock();
-        *last_call.unwrap_or_else(PoisonError::into_inner) = until;
-    }
-
-    /// Says what went wrong with a reader, but not of each in a flood of them.
-    pub fn complain(&self, why: &str) {
-        let mut complaints = self
-            .complaints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        complaints.count += 1;
-        let count = complaints.count;
-        let now = Instant::now();
-        if complaints
-            .last
-            .is_none_or(|last| now - last >= COMPLAIN_EVERY)
-        {
-            complaints.last = Some(now);
-            drop(complaints);
-            gst::warning!(CAT, "trouble with readers, the {count}. by now: {why}");
-        }
-    }
-}
-
-/// Why a connection is closed.
-#[derive(Debug, Clone)]
-pub struct Trouble {
-    pub reason: Reason,
-    pub text: String,
-}
-
-impl From<WireError> for Trouble {
-    fn from(error: WireError) -> Self {
-        Self {
-            reason: Reason::from(&error),
-            text: error.to_string(),
-        }
-    }
-}
-
-impl From<SocketError> for Trouble {
-    fn from(error: SocketError) -> Self {
-        let text = error.to_string();
-        let reason = Reason::MESSAGE;
-        Self { reason, text }
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {

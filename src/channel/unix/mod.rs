@@ -6,6 +6,7 @@
 //! which has a link to each reader, and a [`Client`] at each reader.
 
 mod client;
+mod common;
 mod export;
 mod link;
 mod server;
