@@ -12,7 +12,7 @@ use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_video::{VideoInfo, VideoMeta};
 
-use crate::channel::{Full, NoRoom, Parcel, can_share};
+use crate::channel::{Full, can_share};
 use crate::fault::Fault;
 use crate::frame::caps;
 use crate::gate::{Gate, Wait};
@@ -24,8 +24,6 @@ use crate::mem::sys::base_sink::{
 
 use super::CAT;
 use super::config::{Config, Settings};
-use super::deliver::DeliverError;
-use super::deliver::channel::{Channel, Channels};
 use super::deliver::message::Outlet;
 use super::enums::Overflow;
 use super::nvevent;
@@ -33,6 +31,8 @@ use super::process::Job;
 use super::properties;
 use super::run::{Rendered, Run};
 use super::stats::{Fate, Stats};
+
+mod channels;
 
 /// Lock order: `unlocks`, then that of the gate; of the others none is held while another is taken.
 /// None is held while anything is posted, queried, joined or waited for.
@@ -57,21 +57,8 @@ const FIRST: u8 = 1;
 /// The first buffer is let through in PAUSED; the next one is to wait.
 const PASSING: u8 = 2;
 
-/// How long a channel may be without a reader before that is said.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// How long an answer about liveness holds.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-
-/// A channel that has failed takes nothing any more.
-fn usable(sent: (Arc<Channel>, Arc<Parcel>)) -> Result<(Arc<Channel>, Arc<Parcel>), DeliverError> {
-    match sent.0.hub().failure() {
-        Some(reason) => Err(DeliverError::Channel {
-            name: sent.0.name().to_owned(),
-            reason,
-        }),
-        None => Ok(sent),
-    }
-}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -128,23 +115,6 @@ impl DsFrameCapture {
                 "{stuck} threads are stuck in writing and left to themselves"
             );
         }
-    }
-
-    /// The streams behind a pad of the muxer are over, or all of them.
-    fn end_channels(&self, run: &Run, pad_index: Option<u32>) {
-        if let Some(channels) = &run.channels {
-            channels.end(pad_index);
-        }
-    }
-
-    fn warn_unreceived(&self, run: &Run, frames: u64, then: &str) {
-        let text = format!(
-            "{frames} frames were not received by readers of channel {} within drain-timeout \
-             ({} ms): {then}",
-            lock(&self.settings).channel.as_deref().unwrap_or_default(),
-            run.config.drain_timeout.as_millis()
-        );
-        Fault::resource(gst::ResourceError::Busy, text).post_warning(self.obj().upcast_ref());
     }
 
     fn abandon(&self, run: &Run) {
@@ -254,100 +224,6 @@ impl DsFrameCapture {
             }
             return Ok(());
         }
-    }
-
-    /// Sends the frames of a job into their channels, by `send`, which may be interrupted.
-    fn send(
-        &self,
-        run: &Run,
-        channels: &Channels,
-        job: &Job,
-        send: impl Fn(&Channel, &Arc<Parcel>) -> Result<(), gst::FlowError>,
-    ) -> Result<(), gst::FlowError> {
-        let delivery = run.worker.process();
-        // Where nothing else is made of them, a frame is captured when a reader has it.
-        let ticket = (!delivery.is_needed()).then_some(&job.ticket);
-        let settle = |fate| ticket.map(|ticket| ticket.settle_one(fate));
-        let mut outcome = Ok(());
-        for capture in &job.captures {
-            if outcome.is_err() {
-                settle(Fate::DroppedFlush);
-                continue;
-            }
-            if capture.frame.is_none() {
-                channels.count_unread(capture.facts.stream);
-                settle(Fate::DroppedOverflow);
-                continue;
-            }
-            let sent = channels.parcel(capture, ticket).and_then(usable);
-            match sent {
-                Ok((channel, parcel)) => {
-                    outcome = send(&channel, &parcel);
-                    if outcome.is_err() {
-                        parcel.withdraw();
-                    }
-                }
-                Err(error) => {
-                    settle(Fate::Failed);
-                    delivery.report((&error).into());
-                }
-            }
-        }
-        outcome
-    }
-
-    fn send_parcel(
-        &self,
-        run: &Run,
-        channel: &Channel,
-        parcel: &Arc<Parcel>,
-    ) -> Result<(), gst::FlowError> {
-        loop {
-            let Err(NoRoom { readers }) = channel.hub().send(parcel, Full::Refuse) else {
-                return Ok(());
-            };
-            if channel.hub().failure().is_some() {
-                // Said with the next frame.
-                return Ok(());
-            }
-            let full = match self.overflow(run) {
-                Overflow::DropNewest => Full::DropNewest,
-                Overflow::DropOldest | Overflow::Auto => Full::DropOldest,
-                Overflow::Block => {
-                    self.wait_for_room(run, channel, readers)?;
-                    continue;
-                }
-            };
-            // Refuses nothing.
-            let _ = channel.hub().send(parcel, full);
-            return Ok(());
-        }
-    }
-
-    fn wait_for_room(
-        &self,
-        run: &Run,
-        channel: &Channel,
-        readers: usize,
-    ) -> Result<(), gst::FlowError> {
-        let hub = channel.hub();
-        let room = || (hub.has_room() || hub.failure().is_some()).then_some(());
-        if readers > 0 {
-            return self.wait(run, None, room).map(drop);
-        }
-        if self.wait(run, Some(PATIENCE), room)? == Wait::TimedOut {
-            if channel.say_waiting() {
-                let text = format!(
-                    "channel {} has no reader: the pipeline waits for one, as property \
-                     \"overflow\" is block, or auto without a live source",
-                    channel.name()
-                );
-                Fault::resource(gst::ResourceError::Busy, text)
-                    .post_warning(self.obj().upcast_ref());
-            }
-            return self.wait(run, None, room).map(drop);
-        }
-        Ok(())
     }
 
     /// Submits what was held, whatever the room, and says what is new.
