@@ -52,6 +52,9 @@ strip --strip-debug -o "$dir/bin/gpu-tests" "$tests"
 strip --strip-debug -o "$dir/bin/gpu-bench" "$bench"
 cp benches/gpu/*.cpp benches/gpu/*.py benches/gpu/build.sh "$dir/peers/"
 cp tests/gpu/run.sh tests/gpu/each.sh "$dir/"
+mkdir -p "$dir/python"
+cp -r python/dsframe python/tests "$dir/python/"
+find "$dir/python" -name __pycache__ -prune -exec rm -r {} +
 
 # All that was copied is linked against, but for what comes with every system: mixing C runtimes
 # does not work.

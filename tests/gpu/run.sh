@@ -66,6 +66,20 @@ test_stage() {
         "" "" "all pass" "$(verdict $status)"
 }
 
+# The Python package, with a card and with torch.
+python_stage() {
+    local status
+    if ! python3 -c 'import numpy' 2>/dev/null; then
+        row "Python on the card" "no NumPy here" "" "" "all pass" "not run"
+        return
+    fi
+    stage "Python" 90 env PYTHONPATH="$packed/python" PYTHONDONTWRITEBYTECODE=1 \
+        python3 -m unittest discover -v -s "$packed/python/tests" -p 'test_c[hu]*.py'
+    status=$?
+    row "Python on the card" "$(grep -E '^(Ran|OK|FAILED)' "$logs/Python.log" | tr '\n' ' ')" \
+        "" "" "all pass" "$(verdict $status)"
+}
+
 # sanitizer_stage TOOL: over our kernels; nvJPEG's are not ours to check.
 sanitizer_stage() {
     local tool=$1 status
@@ -87,6 +101,7 @@ run_tests() {
     # Those that take all of the card's memory, or measure it, want to be alone.
     names --skip ::alone:: | test_stage "tests" 180 8
     names ::alone:: | test_stage "tests alone on the card" 90 1
+    python_stage
     if command -v compute-sanitizer >/dev/null; then
         for tool in memcheck racecheck; do sanitizer_stage "$tool"; done
     else
