@@ -47,9 +47,9 @@ for name in "${plugins[@]}"; do
     file=$(pkg-config --variable=pluginsdir gstreamer-1.0)/libgst$name.so
     if [[ -f $file ]]; then cp -L "$file" "$dir/plugins/"; else echo "not here, left out: $name" >&2; fi
 done
-strip --strip-debug -o "$dir/dsframe/libgstdsframe.so" target/release/libgstdsframe.so
+strip --strip-unneeded -o "$dir/dsframe/libgstdsframe.so" target/release/libgstdsframe.so
 strip --strip-debug -o "$dir/bin/gpu-tests" "$tests"
-strip --strip-debug -o "$dir/bin/gpu-bench" "$bench"
+strip --strip-all -o "$dir/bin/gpu-bench" "$bench"
 cp benches/gpu/*.cpp benches/gpu/*.py benches/gpu/build.sh "$dir/peers/"
 cp tests/gpu/run.sh tests/gpu/each.sh "$dir/"
 mkdir -p "$dir/python"
