@@ -49,8 +49,12 @@ class Case(unittest.TestCase):
         self.folder = Path(tempfile.mkdtemp(prefix="dsframe-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.path = str(self.folder / "s")
-        self._before = opened(), mapped(), threading.active_count()
+        self.count_from_here()
         self.addCleanup(self._same)
+
+    def count_from_here(self):
+        """What there is now is there afterwards, and nothing else."""
+        self._before = opened(), mapped(), threading.active_count()
 
     def _same(self):
         now = opened(), mapped(), threading.active_count()

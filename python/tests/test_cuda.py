@@ -216,8 +216,10 @@ class Card(Case):
             self.skipTest("there is no torch")
         if not torch.cuda.is_available():
             self.skipTest("torch has no card")
-        sender, receiver = self.sender(), self.receiver(cuda=True)
+        # Torch opens the driver's devices, and keeps them.
         image = torch.from_numpy(picture(9)).cuda()
+        self.count_from_here()
+        sender, receiver = self.sender(), self.receiver(cuda=True)
         thread = threading.Thread(target=sender.send, args=(image,))
         thread.start()
         frame = next(receiver)

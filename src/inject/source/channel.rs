@@ -307,7 +307,9 @@ struct Clock {
 #[derive(Debug, Default)]
 struct Timeline {
     shift: u64,
-    /// Where the last frame ended.
+    /// Of the last frame.
+    pts: u64,
+    /// Where it ended.
     end: u64,
 }
 
@@ -334,17 +336,25 @@ impl Clock {
             self.streams.clear();
         }
         let line = self.streams.entry(facts.meta.source_id).or_default();
+        // It is to come after what was, whole.
+        let mut is_follow = is_new;
         if let Some(repeated) = self.repeated.take() {
             line.end = line.end.max(repeated);
+            is_follow = true;
             is_break = true;
         }
         let mut pts = own.saturating_add(line.shift).min(LATEST);
-        let allowed = if is_break { 0 } else { STEP_BACK };
-        if pts.saturating_add(allowed) < line.end {
+        let least = match (is_follow, is_break) {
+            (true, _) => line.end,
+            (false, true) => line.pts,
+            (false, false) => line.end.saturating_sub(STEP_BACK),
+        };
+        if pts < least {
             line.shift += line.end - pts;
             pts = line.end;
             is_break = true;
         }
+        line.pts = pts;
         line.end = pts.saturating_add(facts.duration.unwrap_or(0)).min(LATEST);
         (Some(pts), is_break)
     }
@@ -405,11 +415,20 @@ mod tests {
         let mut clock = Clock::new(1);
         assert_eq!(place(&mut clock, 1, 0, 5), (5, false));
         let facts = channel::Facts {
-            pts: Some(5 * STEP_BACK + STEP_BACK / 2),
+            pts: Some(5 * STEP_BACK - STEP_BACK / 2),
             discont: true,
             ..channel::Facts::default()
         };
         assert_eq!(clock.place(&facts, 1), (Some(6 * STEP_BACK), true));
+        // One that goes on is left alone, also where the frame before it was said to last longer.
+        let facts = channel::Facts {
+            pts: Some(5 * STEP_BACK),
+            ..facts
+        };
+        assert_eq!(
+            clock.place(&facts, 1),
+            (Some(6 * STEP_BACK + STEP_BACK / 2), true)
+        );
     }
 
     #[test]
