@@ -131,6 +131,7 @@ class Server:
     def __init__(
         self, path: str, access: str, bound: int, policy: str, max_readers: int
     ) -> None:
+        self._path = path
         self._access = access
         self._bound = bound
         self._policy = policy
@@ -177,6 +178,7 @@ class Server:
     def wait_for_room(self, timeout: Optional[float]) -> None:
         """Until there is a reader and all have room."""
         end = None if timeout is None else time.monotonic() + timeout
+        say = time.monotonic() + _socket.PATIENCE
         with self._changed:
             # Whoever is waited for is not to be told that the stream has ended.
             self._last = None if self._closing is None else self._last
@@ -191,7 +193,11 @@ class Server:
                         f"no reader came within {timeout} s" if not peers
                         else f"a reader did not take a frame for {timeout} s"
                     )
-                self._changed.wait(None if left is None else min(left, _socket.LONGEST))
+                if not peers and say is not None and time.monotonic() >= say:
+                    log.warning("no reader at %s: waiting for one", self._path)
+                    say = None
+                turn = _socket.LONGEST if say is None else _socket.PATIENCE
+                self._changed.wait(turn if left is None else min(left, turn))
 
     def audience(self) -> List[Peer]:
         """Who the next frame is for. Those who come later begin with the one after it."""

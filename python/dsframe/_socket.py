@@ -37,13 +37,19 @@ def check_access(access: str) -> str:
     return access
 
 
+#: Seconds that nobody may be at the other end before that is said.
+PATIENCE = 2.0
+
+
 def check_path(path: Union[str, "os.PathLike[str]"]) -> str:
     """The path as text, if a socket can have it."""
     text = os.fspath(path)
     if not isinstance(text, str) or not text or "\0" in text:
         raise ValueError(f"{path!r} is no path of a socket, such as /tmp/cam.sock")
-    if text.startswith("unix:"):
-        raise ValueError(f"{text!r}: it is the path alone here, {text[5:]!r}")
+    # As the elements' property channel has it.
+    text = text[5:] if text.startswith("unix:") else text
+    if not text:
+        raise ValueError(f"{path!r} is no path of a socket, such as /tmp/cam.sock")
     if len(os.fsencode(text)) > _MAX_PATH:
         raise ValueError(f"the path {text!r} has more than {_MAX_PATH} bytes, and sockets cannot have it")
     return text

@@ -369,6 +369,7 @@ class FrameReceiver:
     # Connecting.
 
     def _connect(self, end: Optional[float]) -> _Connection:
+        begun = time.monotonic()
         while not self._closed:
             # Also after a producer that died or refused: it is not asked more often.
             time.sleep(max(self._tried + RETRY_TIME - time.monotonic(), 0.0))
@@ -387,9 +388,9 @@ class FrameReceiver:
                 finally:
                     self._coming = None
                 connection.close()
-            if not self._said:
+            if not self._said and time.monotonic() - begun > _socket.PATIENCE:
                 self._said = True
-                log.info("waiting for a producer at %s", self.path)
+                log.warning("no producer at %s: waiting for one", self.path)
             if end is not None and time.monotonic() + RETRY_TIME > end:
                 time.sleep(max(end - time.monotonic(), 0.0))
                 raise TimeoutError(f"no producer came to {self.path} within {self._timeout} s")

@@ -770,7 +770,7 @@ class Paths(Case):
                 FrameSender(self.path)
 
     def test_paths_that_cannot_be(self):
-        for path in ("", "x" * 108, "a\0b", "unix:/tmp/x", b"bytes"):
+        for path in ("", "x" * 108, "a\0b", "unix:", b"bytes"):
             for kind in (FrameSender, FrameReceiver):
                 with self.assertRaises(ValueError, msg=path):
                     kind(path)
