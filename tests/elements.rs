@@ -150,6 +150,7 @@ fn what_is_set_is_what_is_read() {
 fn enumerations_are_stable() {
     let want = "\
         dsframecapture::annotate none=0 boxes=1 both=2 true=3
+        dsframecapture::channel-access user=0 group=1 all=2
         dsframecapture::crop none=0 objects=1
         dsframecapture::dedupe none=0 track=1 best=2
         dsframecapture::labels none=0 kitti=1 kitti-tao=2 yolo=3 coco=4 mot=5
@@ -160,6 +161,7 @@ fn enumerations_are_stable() {
         dsframecapture::on-exists suffix=0 continue=1 overwrite=2 fail=3
         dsframecapture::overflow auto=0 block=1 drop-oldest=2 drop-newest=3
         dsframecapture::subsampling 420=420 422=422 444=444
+        dsframeinject::channel-access user=0 group=1 all=2
         dsframeinject::device auto=0 gpu=1 cpu=2 nvmm=3 system=4
         dsframeinject::nvbuf-memory-type nvbuf-mem-default=0 nvbuf-mem-cuda-pinned=1 \
         nvbuf-mem-cuda-device=2 nvbuf-mem-cuda-unified=3 nvbuf-mem-system=6
