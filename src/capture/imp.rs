@@ -254,7 +254,9 @@ impl DsFrameCapture {
     /// `max-captures` is reached, and nothing that belongs to them is still to come.
     fn end_after_max(&self, run: &Run) {
         if run.config.eos_after_max {
-            self.end_channels(run, None);
+            if let Some(channels) = &run.channels {
+                channels.end();
+            }
             let submit = |job| run.worker.submit_last(job);
             run.worker
                 .process()
@@ -278,7 +280,9 @@ impl DsFrameCapture {
                 let rendered = run.end_streams(Some(pad_index));
                 let exhausted = rendered.exhausted;
                 self.submit_held(run, rendered);
-                self.end_channels(run, Some(pad_index));
+                if let Some(channels) = &run.channels {
+                    channels.end_pad(pad_index);
+                }
                 if exhausted {
                     // There may be no further buffer.
                     self.end_after_max(run);
@@ -601,7 +605,8 @@ impl DsFrameCapture {
         if run.worker.process().has_failed() {
             return Err(gst::FlowError::Error);
         }
-        let drops = || self.overflow(&run) != Overflow::Block;
+        // Asked before anything is locked, as it may ask upstream.
+        let drops = run.is_any_unheard() && self.overflow(&run) != Overflow::Block;
         let rendered = run.render(buffer, || self.running_time(), drops);
         self.say(&run, &rendered.news);
         let mut outcome = Ok(());
@@ -638,7 +643,9 @@ impl WaitEvent for DsFrameCapture {
         };
         self.submit_held(&run, run.end_streams(None));
         self.submit_last(&run);
-        self.end_channels(&run, None);
+        if let Some(channels) = &run.channels {
+            channels.end();
+        }
         let deadline = Instant::now() + run.config.drain_timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -168,6 +168,17 @@ impl Run {
         self.worker.left() as u64 + in_flight
     }
 
+    /// The channels, where frames go nowhere else.
+    fn only_channels(&self) -> Option<&Channels> {
+        let channels = self.channels.as_deref();
+        channels.filter(|_| !self.worker.process().is_needed())
+    }
+
+    /// Whether frames may come that are for nobody.
+    pub fn is_any_unheard(&self) -> bool {
+        self.only_channels().is_some_and(Channels::is_any_unheard)
+    }
+
     /// Nothing is waited for any more.
     pub fn give_up(&self) {
         self.gave_up.store(true, Ordering::Release);
@@ -206,13 +217,13 @@ impl Run {
     }
 
     /// Decides on the frames of a buffer and takes what is selected out of it. `running_time` is
-    /// asked where the buffer has no timestamp, `drops` whether frames are dropped that there is no
-    /// reader for.
+    /// asked where the buffer has no timestamp. `drops`: frames that there is no reader for are
+    /// dropped.
     pub fn render(
         &self,
         buffer: &gst::Buffer,
         running_time: impl Fn() -> gst::ClockTime,
-        drops: impl Fn() -> bool,
+        drops: bool,
     ) -> Rendered {
         let mut streaming = lock(&self.streaming);
         if self.has_requests.swap(false, Ordering::AcqRel) {
@@ -220,9 +231,8 @@ impl Run {
                 streaming.request(request);
             }
         }
-        let channels = self.channels.as_deref();
-        let channels = channels.filter(|_| !self.worker.process().is_needed());
-        let is_unheard = |stream| channels.is_some_and(|it| it.is_unheard(stream) && drops());
+        let channels = self.only_channels().filter(|_| drops);
+        let is_unheard = |stream| channels.is_some_and(|it| it.is_unheard(stream));
         streaming.render(buffer, running_time, &is_unheard)
     }
 

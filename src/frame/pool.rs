@@ -90,6 +90,13 @@ impl HostPool {
         Self::of_pool(info, pool.upcast())
     }
 
+    /// All that frames of a [`Self::shared`] pool take, also those that are out.
+    #[cfg(test)]
+    pub fn shared_bytes(&self) -> usize {
+        let pool = self.pool.downcast_ref::<ShmPool>();
+        pool.map_or(0, ShmPool::bytes)
+    }
+
     fn of_pool(info: &VideoInfo, pool: gst::BufferPool) -> Result<Self, PoolError> {
         let bytes = info.size();
         let failed = |_| PoolError::OutOfMemory { bytes };

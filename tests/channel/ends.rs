@@ -27,6 +27,7 @@ over_all_channels!(
     a_blocked_producer_can_be_stopped,
     an_end_waits_for_its_readers_and_says_if_in_vain,
     the_end_after_so_many_captures_waits_for_its_readers,
+    an_end_is_one_also_for_who_was_too_slow,
 );
 
 fn the_reader_may_come_first(line: &Line) {
@@ -252,4 +253,35 @@ fn the_end_after_so_many_captures_waits_for_its_readers(line: &Line) {
     assert!(messages.eos());
     assert_eq!(producer.count("captured"), 8);
     assert_eq!(producer.count("not-selected"), 4);
+}
+
+fn an_end_is_one_also_for_who_was_too_slow(line: &Line) {
+    const FRAMES: u64 = 12;
+    let producer = line.producer(&[
+        ("overflow", "block"),
+        ("channel-size", "20"),
+        ("drain-timeout", "200000000"),
+    ]);
+    let reader = line.reader("").play();
+    until("it is there", || counts(&producer.element).readers == 1);
+    producer.push_all(0..FRAMES);
+    assert!(producer.finish().eos());
+    producer.stop();
+    check_accounts(&producer.element);
+    let warnings = producer.messages().warnings();
+    let c = counts(&producer.element);
+    let got = reader.rest();
+    let expected: u64 = match line.is_shared() {
+        false => FRAMES,
+        // One is in the sink, one at its door, and four were on their way.
+        true => 6,
+    };
+    assert!(got.into_iter().eq(0..expected));
+    assert_eq!(c.dropped, FRAMES - expected);
+    let (sent, received, dropped) = crate::kit::reader_counts(&reader.source());
+    assert_eq!((sent, received, dropped), (FRAMES, expected, c.dropped));
+    let lost = warnings
+        .iter()
+        .filter(|(_, text)| text.contains("are lost"));
+    assert_eq!(lost.count(), usize::from(line.is_shared()), "{warnings:?}");
 }

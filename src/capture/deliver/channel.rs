@@ -20,6 +20,8 @@ use super::message::Outlet;
 
 /// Names come from metadata; each channel costs memory, and a socket perhaps.
 const MAX_CHANNELS: usize = 1024;
+/// Source ids come from metadata too. Beyond so many, what is known of them is found out anew.
+const MAX_STREAMS: usize = 4096;
 /// How long a channel that could not be opened is not tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -39,15 +41,7 @@ pub struct ChannelRules {
 pub struct Channel {
     name: String,
     writer: Writer,
-    streams: Mutex<Vec<Stream>>,
     said_waiting: AtomicBool,
-}
-
-/// Whose frames go into a channel.
-struct Stream {
-    id: u32,
-    pad_index: u32,
-    ended: bool,
 }
 
 impl Channel {
@@ -63,40 +57,13 @@ impl Channel {
     pub fn say_waiting(&self) -> bool {
         !self.said_waiting.swap(true, Ordering::AcqRel)
     }
+}
 
-    fn streams(&self) -> MutexGuard<'_, Vec<Stream>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// All of its streams are over, and its readers have received all of it.
-    fn is_over(&self) -> bool {
-        self.streams().iter().all(|stream| stream.ended) && self.hub().in_flight() == 0
-    }
-
-    fn note(&self, id: u32, pad_index: u32) {
-        let mut streams = self.streams();
-        match streams.iter_mut().find(|stream| stream.id == id) {
-            Some(stream) => {
-                stream.pad_index = pad_index;
-                stream.ended = false;
-            }
-            None => streams.push(Stream {
-                id,
-                pad_index,
-                ended: false,
-            }),
-        }
-    }
-
-    /// Ends the streams behind a pad. True if that were all that are left.
-    fn end_streams(&self, pad_index: u32) -> bool {
-        let mut streams = self.streams();
-        let mut of_pad = false;
-        for stream in streams.iter_mut().filter(|s| s.pad_index == pad_index) {
-            of_pad |= !std::mem::replace(&mut stream.ended, true);
-        }
-        of_pad && streams.iter().all(|stream| stream.ended)
-    }
+/// Where the frames of a stream go.
+struct Stream {
+    channel: Arc<Channel>,
+    pad_index: u32,
+    ended: bool,
 }
 
 /// What becomes of a frame that is for channels only.
@@ -157,15 +124,14 @@ pub struct Channels {
     stats: Arc<Stats>,
     notices: Arc<Notices>,
     open: Mutex<BTreeMap<String, Arc<Channel>>>,
-    /// Where the last frame of a stream went.
-    of_streams: Mutex<BTreeMap<u32, Arc<Channel>>>,
+    streams: Mutex<BTreeMap<u32, Stream>>,
     /// Those that could not be opened: when, and why.
     refused: Mutex<BTreeMap<String, (Instant, String)>>,
 }
 
 impl Channels {
-    /// `emptied` is told, without any lock, when a reader has room, comes or goes. A channel whose name is known already
-    /// is opened here, the others with their first frame.
+    /// `emptied` is told, without any lock, when a reader has room, comes or goes. A channel whose
+    /// name is known already is opened here, the others with their first frame.
     pub fn open(
         rules: ChannelRules,
         emptied: Wake,
@@ -182,7 +148,7 @@ impl Channels {
                 said_failed: AtomicBool::new(false),
             }),
             open: Mutex::default(),
-            of_streams: Mutex::default(),
+            streams: Mutex::default(),
             refused: Mutex::default(),
         };
         if let Some(name) = channels.rules.template.literal() {
@@ -200,29 +166,17 @@ impl Channels {
             name: name.to_owned(),
             reason,
         };
-        let unused = {
-            let mut open = self.all();
+        let is_full = {
+            let open = self.all();
             if let Some(channel) = open.get(name) {
                 return Ok(channel.clone());
             }
-            match open.len() < MAX_CHANNELS {
-                true => None,
-                false => {
-                    let over = open.iter().find(|(_, channel)| channel.is_over());
-                    let over = over.map(|(name, _)| name.clone());
-                    let Some(over) = over else {
-                        return Err(failed(format!(
-                            "{MAX_CHANNELS} are open already, and no more are opened"
-                        )));
-                    };
-                    open.remove(&over)
-                }
-            }
+            open.len() >= MAX_CHANNELS
         };
-        // Without the lock: threads are joined, and readers woken.
-        if let Some(unused) = unused {
-            let is_it = |channel: &Arc<Channel>| Arc::ptr_eq(channel, &unused);
-            self.of_streams().retain(|_, channel| !is_it(channel));
+        if is_full && !self.close_one() {
+            return Err(failed(format!(
+                "{MAX_CHANNELS} are open already, and no more are opened"
+            )));
         }
         let address = Address::parse(name).map_err(failed)?;
         let (notices, of) = (self.notices.clone(), name.to_owned());
@@ -237,13 +191,36 @@ impl Channels {
         let channel = Arc::new(Channel {
             name: name.to_owned(),
             writer,
-            streams: Mutex::default(),
             said_waiting: AtomicBool::new(false),
         });
         self.stats.add_channel(name, channel.writer.hub().clone());
         // Nobody else opens channels.
         self.all().insert(name.to_owned(), channel.clone());
         Ok(channel)
+    }
+
+    /// Closes a channel that is over: all of its streams are, and its readers have received them.
+    fn close_one(&self) -> bool {
+        let all: Vec<_> = self.all().values().cloned().collect();
+        let is_over =
+            |channel: &&Arc<Channel>| self.has_ended(channel) && channel.hub().in_flight() == 0;
+        let Some(over) = all.iter().find(is_over) else {
+            return false;
+        };
+        self.streams()
+            .retain(|_, stream| !Arc::ptr_eq(&stream.channel, over));
+        self.all().remove(over.name());
+        true
+    }
+
+    fn has_ended(&self, channel: &Arc<Channel>) -> bool {
+        let streams = self.streams();
+        let of_channel = streams
+            .values()
+            .filter(|stream| Arc::ptr_eq(&stream.channel, channel));
+        let ended = of_channel.map(|stream| stream.ended);
+        // What nothing is known of is not over.
+        ended.reduce(|all, one| all && one).unwrap_or(false)
     }
 
     /// [`Self::named`], but one that could not be opened is not tried again at once.
@@ -281,8 +258,11 @@ impl Channels {
                 self.rendered(&name.to_string_lossy())?
             }
         };
-        channel.note(facts.stream, facts.meta.pad_index);
-        self.remember(facts.stream, &channel);
+        if let Some(reason) = channel.hub().failure() {
+            let name = channel.name.clone();
+            return Err(DeliverError::Channel { name, reason });
+        }
+        self.note(facts.stream, facts.meta.pad_index, &channel);
         let Some(picture) = capture.frame.clone() else {
             let reason = format!(
                 "frame {} of stream {} has no pixels",
@@ -311,54 +291,75 @@ impl Channels {
         Ok((channel, parcel))
     }
 
-    fn remember(&self, stream: u32, channel: &Arc<Channel>) {
-        let mut of_streams = self.of_streams();
-        if of_streams
-            .get(&stream)
-            .is_some_and(|known| Arc::ptr_eq(known, channel))
-        {
-            return;
-        }
-        if of_streams.len() >= MAX_CHANNELS {
-            of_streams.clear();
-        }
-        of_streams.insert(stream, channel.clone());
+    fn streams(&self) -> MutexGuard<'_, BTreeMap<u32, Stream>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn of_streams(&self) -> MutexGuard<'_, BTreeMap<u32, Arc<Channel>>> {
-        self.of_streams
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// A frame of a stream goes into a channel.
+    fn note(&self, stream: u32, pad_index: u32, channel: &Arc<Channel>) {
+        let mut streams = self.streams();
+        match streams.get_mut(&stream) {
+            Some(known) if Arc::ptr_eq(&known.channel, channel) => {
+                known.pad_index = pad_index;
+                known.ended = false;
+            }
+            _ => {
+                if streams.len() >= MAX_STREAMS {
+                    streams.clear();
+                }
+                let channel = channel.clone();
+                streams.insert(
+                    stream,
+                    Stream {
+                        channel,
+                        pad_index,
+                        ended: false,
+                    },
+                );
+            }
+        }
+    }
+
+    /// Whether a channel has no reader now.
+    pub fn is_any_unheard(&self) -> bool {
+        self.all().values().any(|it| it.hub().readers() == 0)
     }
 
     /// Whether the next frame of a stream, if it goes where the last one went, has no reader.
     pub fn is_unheard(&self, stream: u32) -> bool {
-        let of_streams = self.of_streams();
-        of_streams
+        let streams = self.streams();
+        streams
             .get(&stream)
-            .is_some_and(|channel| channel.hub().readers() == 0)
+            .is_some_and(|stream| stream.channel.hub().readers() == 0)
     }
 
     /// A frame was not even taken, as [`Self::is_unheard`] said so.
     pub fn count_unread(&self, stream: u32) {
-        if let Some(channel) = self.of_streams().get(&stream) {
-            channel.hub().count_unread();
+        if let Some(stream) = self.streams().get(&stream) {
+            stream.channel.hub().count_unread();
         }
     }
 
-    /// All streams are over, or those behind a pad of the muxer.
-    pub fn end(&self, pad_index: Option<u32>) {
+    /// All streams are over.
+    pub fn end(&self) {
         let all: Vec<_> = self.all().values().cloned().collect();
-        for channel in all {
-            let is_over = match pad_index {
-                None => true,
-                // What several streams share is over with the last stream of all.
-                Some(_) if self.rules.template.literal().is_some() => false,
-                Some(pad_index) => channel.end_streams(pad_index),
-            };
-            if is_over {
-                channel.hub().end();
+        all.iter().for_each(|channel| channel.hub().end());
+    }
+
+    /// The streams behind a pad of the muxer are over, and with its last stream a channel. What all
+    /// streams share is over with the last of them all.
+    pub fn end_pad(&self, pad_index: u32) {
+        if self.rules.template.literal().is_some() {
+            return;
+        }
+        let mut of_pad = Vec::new();
+        for stream in self.streams().values_mut() {
+            if stream.pad_index == pad_index && !std::mem::replace(&mut stream.ended, true) {
+                of_pad.push(stream.channel.clone());
             }
+        }
+        for channel in of_pad.iter().filter(|channel| self.has_ended(channel)) {
+            channel.hub().end();
         }
     }
 
@@ -370,7 +371,7 @@ impl Channels {
     /// Frees the channels for the next producer. What is in flight reaches readers in this process;
     /// others get so much time to take it. Returns how many frames they did not.
     pub fn close(&self, limit: Duration) -> u64 {
-        self.of_streams().clear();
+        self.streams().clear();
         // Without the lock: threads are joined.
         let all = std::mem::take(&mut *self.all());
         let deadline = Instant::now() + limit;

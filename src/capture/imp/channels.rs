@@ -11,7 +11,6 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::{DsFrameCapture, lock};
-use crate::capture::deliver::DeliverError;
 use crate::capture::deliver::channel::{Channel, Channels};
 use crate::capture::enums::Overflow;
 use crate::capture::process::Job;
@@ -24,25 +23,7 @@ use crate::gate::Wait;
 /// How long a channel may be without a reader before that is said.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A channel that has failed takes nothing any more.
-fn usable(sent: (Arc<Channel>, Arc<Parcel>)) -> Result<(Arc<Channel>, Arc<Parcel>), DeliverError> {
-    match sent.0.hub().failure() {
-        Some(reason) => Err(DeliverError::Channel {
-            name: sent.0.name().to_owned(),
-            reason,
-        }),
-        None => Ok(sent),
-    }
-}
-
 impl DsFrameCapture {
-    /// The streams behind a pad of the muxer are over, or all of them.
-    pub(super) fn end_channels(&self, run: &Run, pad_index: Option<u32>) {
-        if let Some(channels) = &run.channels {
-            channels.end(pad_index);
-        }
-    }
-
     pub(super) fn warn_unreceived(&self, run: &Run, frames: u64, then: &str) {
         let text = format!(
             "{frames} frames were not received by readers of channel {} within drain-timeout \
@@ -76,8 +57,7 @@ impl DsFrameCapture {
                 settle(Fate::DroppedOverflow);
                 continue;
             }
-            let sent = channels.parcel(capture, ticket).and_then(usable);
-            match sent {
+            match channels.parcel(capture, ticket) {
                 Ok((channel, parcel)) => {
                     outcome = send(&channel, &parcel);
                     if outcome.is_err() {

@@ -7,14 +7,16 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gst::prelude::*;
 use gst_video::prelude::*;
+use gst_video::video_frame::Writable;
 use gst_video::{VideoFrame, VideoInfo};
 
 use crate::channel::wire::{MAX_SLOT, Memory, PlaneAt, Planes};
-use crate::frame::{CardFrame, Frame, FrameError, Snapshot, View, ViewError, ViewMut, view};
+use crate::frame::{
+    CardFrame, Frame, FrameError, HostPool, PoolError, Snapshot, View, ViewError, ViewMut, view,
+};
 use crate::mem::cuda::{CudaError, Stream, copy};
-use crate::mem::shm::{Shared, ShmError, ShmPool, identify};
+use crate::mem::shm::{Shared, ShmError, identify};
 
 /// Tells slots on a card from those in host memory, whose numbers are others' or the same.
 const ON_CARD: u64 = 1 << 63;
@@ -27,8 +29,10 @@ pub enum ExportError {
     Frame(#[from] FrameError),
     #[error("the picture does not fit its caps: {0}")]
     View(#[from] ViewError),
-    #[error("no buffer for a copy of the picture")]
-    Pool,
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    #[error("its memory is not what it was made as")]
+    Memory,
     #[error("the picture cannot be brought from its card: {0}")]
     Cuda(#[from] CudaError),
 }
@@ -105,7 +109,7 @@ impl Exported {
     }
 
     fn of_frame(frame: &Frame) -> Result<Self, ExportError> {
-        let shared = place(&frame.buffer).ok_or(ExportError::Pool)?;
+        let shared = place(&frame.buffer).ok_or(ExportError::Memory)?;
         Ok(Self {
             memory: Memory::Host,
             slot: shared.serial,
@@ -169,26 +173,21 @@ fn place(buffer: &gst::BufferRef) -> Option<Shared<'_>> {
 /// Copies pictures into shared memory.
 #[derive(Debug, Default)]
 pub struct Copies {
-    pool: Mutex<Option<(VideoInfo, ShmPool)>>,
+    pool: Mutex<Option<HostPool>>,
     /// Of the card that the last frame came from.
     stream: Mutex<Option<Arc<Stream>>>,
 }
 
 impl Copies {
-    fn pool(&self, info: &VideoInfo) -> Result<ShmPool, ShmError> {
+    /// A frame to be drawn.
+    fn acquire(&self, info: &VideoInfo) -> Result<VideoFrame<Writable>, PoolError> {
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, pool)) = &*pool
-            && of == info
-        {
-            return Ok(pool.clone());
-        }
-        let new = ShmPool::new(info)?;
-        new.set_active(true).map_err(|_| ShmError::Refused)?;
-        if let Some((_, old)) = pool.replace((info.clone(), new.clone())) {
-            // What is still out is freed when it comes back.
-            let _ = old.set_active(false);
-        }
-        Ok(new)
+        let kept = pool.take().filter(|pool| pool.info() == info);
+        let used = match kept {
+            Some(pool) => pool,
+            None => HostPool::shared(info)?,
+        };
+        pool.insert(used).acquire()
     }
 
     /// A picture with these colours, which `draw` draws.
@@ -200,10 +199,7 @@ impl Copies {
         // Its strides may be others than those of its format.
         let caps = info.to_caps().map_err(|_| ShmError::Refused)?;
         let info = VideoInfo::from_caps(&caps).map_err(|_| ShmError::Refused)?;
-        let pool = self.pool(&info)?;
-        let buffer = pool.acquire_buffer(None).map_err(|_| ExportError::Pool)?;
-        let to = VideoFrame::from_buffer_writable(buffer, &info);
-        let mut to = to.map_err(|_| ExportError::Pool)?;
+        let mut to = self.acquire(&info)?;
         draw(&mut ViewMut::of_frame(&mut to)?)?;
         Ok(to.into())
     }
@@ -217,7 +213,7 @@ impl Copies {
         })?;
         // How its fields follow each other.
         let flags = frame.buffer.video_flags();
-        let writable = copy.buffer.get_mut().ok_or(ExportError::Pool)?;
+        let writable = copy.buffer.get_mut().ok_or(ExportError::Memory)?;
         writable.set_video_flags(flags);
         Ok(copy)
     }
@@ -246,15 +242,6 @@ impl Copies {
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
         let pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        pool.as_ref().map_or(0, |(_, pool)| pool.bytes())
-    }
-}
-
-impl Drop for Copies {
-    fn drop(&mut self) {
-        let pool = self.pool.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, pool)) = pool.take() {
-            let _ = pool.set_active(false);
-        }
+        pool.as_ref().map_or(0, HostPool::shared_bytes)
     }
 }

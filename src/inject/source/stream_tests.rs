@@ -466,12 +466,11 @@ fn a_pipe_takes_a_new_target_in_mid_stream() {
         }
     });
     let mut source = open_now(&path, declared(VideoFormat::Rgb, 4, 4), false).unwrap();
-    let mut sizes = Vec::new();
+    let width_of = |n: u32| 4 + n / 20 % 3;
     for n in 0..200u32 {
         if n % 20 == 0 {
-            let width = 4 + n / 20 % 3;
             source
-                .set_target(&target(info(VideoFormat::Rgb, width, 4)))
+                .set_target(&target(info(VideoFormat::Rgb, width_of(n), 4)))
                 .unwrap();
         }
         let frame = next(&mut *source).unwrap().unwrap();
@@ -482,10 +481,12 @@ fn a_pipe_takes_a_new_target_in_mid_stream() {
             "{n} {}",
             data[0]
         );
-        sizes.push(frame.info.width());
+        let width = frame.info.width();
+        // What was read ahead may be for the target before, in any order.
+        let may_be_old = n >= 20 && n % 20 < PREFETCH;
+        let is_old = may_be_old && width == width_of(n - 20);
+        assert!(is_old || width == width_of(n), "{n} {width}");
     }
-    sizes.dedup();
-    assert_eq!(sizes.len(), 10, "{sizes:?}");
     assert!(next(&mut *source).unwrap().is_none());
     writer.join().unwrap();
 }

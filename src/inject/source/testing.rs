@@ -32,13 +32,16 @@ impl Report for Said {
     fn forward(&self, _message: gst::Message) {}
 }
 
+/// Frames that are read ahead.
+pub const PREFETCH: u32 = 4;
+
 pub fn around(looping: bool) -> (Surroundings, Arc<Said>) {
     gst::init().unwrap();
     let said = Arc::new(Said::default());
     let around = Surroundings {
         gate: Arc::new(Gate::default()),
         report: said.clone(),
-        prefetch: 4,
+        prefetch: PREFETCH as usize,
         looping,
         card: None,
     };
