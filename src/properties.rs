@@ -69,6 +69,16 @@ pub fn share(name: &str, nick: &str, blurb: &str, maximum: f32, default: f32) ->
         .build()
 }
 
+/// A number that no width of its own fits; `default` 0 is off.
+pub fn bytes(name: &str, nick: &str, blurb: &str, default: u64) -> glib::ParamSpec {
+    glib::ParamSpecUInt64::builder(name)
+        .nick(nick)
+        .blurb(blurb)
+        .default_value(default)
+        .mutable_ready()
+        .build()
+}
+
 pub fn text(name: &str, nick: &str, blurb: &str, default: Option<&str>) -> glib::ParamSpec {
     glib::ParamSpecString::builder(name)
         .nick(nick)

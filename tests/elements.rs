@@ -158,6 +158,8 @@ fn enumerations_are_stable() {
         dsframecapture::encoding auto=0 jpg=1 png=2 npy=3 raw=4
         dsframecapture::mode auto=0 interval=1 metadata=2 either=3 both=4 manual=5
         dsframecapture::on-error continue=0 fail=1
+        dsframecapture::on-full stop=0 drop=1 rotate=2
+        dsframecapture::endpoint-body json=0 binary=1 multipart=2
         dsframecapture::on-exists suffix=0 continue=1 overwrite=2 fail=3
         dsframecapture::overflow auto=0 block=1 drop-oldest=2 drop-newest=3
         dsframecapture::subsampling 420=420 422=422 444=444

@@ -16,8 +16,8 @@ use crate::fault::{SettingsError, bad};
 use super::deliver::channel::ChannelRules;
 use super::deliver::labels::{Form, LabelRules, Place, TextFormat};
 use super::enums::{
-    Annotate, Crop, Dedupe, Encoding, Labels, Mode, OnError, OnExists, Overflow, Subsampling,
-    UnknownConfidence,
+    Annotate, Crop, Dedupe, Encoding, EndpointBody, Labels, Mode, OnError, OnExists, OnFull,
+    Overflow, Subsampling, UnknownConfidence,
 };
 use super::name::Template;
 use super::picture::region::CropRules;
@@ -74,6 +74,19 @@ pub struct Settings {
     pub channel: Option<String>,
     pub channel_size: u32,
     pub channel_access: Access,
+    pub endpoint: Option<String>,
+    pub endpoint_body: EndpointBody,
+    pub endpoint_timeout: u64,
+    pub endpoint_retries: u32,
+    pub endpoint_delay: u64,
+    pub endpoint_backoff: f32,
+    pub endpoint_breaker_threshold: u32,
+    pub endpoint_breaker_timeout: u64,
+    pub endpoint_token_file: Option<String>,
+    pub endpoint_headers_file: Option<String>,
+    pub endpoint_ca_file: Option<String>,
+    pub endpoint_spool: Option<String>,
+    pub endpoint_spool_max_bytes: u64,
     pub post_messages: bool,
     pub queue_size: u32,
     pub overflow: Overflow,
@@ -81,8 +94,15 @@ pub struct Settings {
     pub on_error: OnError,
     pub on_exists: OnExists,
     pub drain_timeout: u64,
+    pub max_files: u64,
+    pub max_bytes: u64,
+    pub min_free_bytes: u64,
+    pub min_free_gpu_bytes: u64,
+    pub on_full: OnFull,
+    pub fsync: bool,
     pub gpu_id: i32,
     pub unique_id: u32,
+    pub config_file_path: Option<String>,
 }
 
 impl Default for Settings {
@@ -134,6 +154,19 @@ impl Default for Settings {
             channel: None,
             channel_size: 8,
             channel_access: Access::User,
+            endpoint: None,
+            endpoint_body: EndpointBody::Json,
+            endpoint_timeout: 1_000_000_000,
+            endpoint_retries: 3,
+            endpoint_delay: 1_000_000_000,
+            endpoint_backoff: 2.0,
+            endpoint_breaker_threshold: 5,
+            endpoint_breaker_timeout: 60_000_000_000,
+            endpoint_token_file: None,
+            endpoint_headers_file: None,
+            endpoint_ca_file: None,
+            endpoint_spool: None,
+            endpoint_spool_max_bytes: 1 << 30,
             post_messages: false,
             queue_size: 8,
             overflow: Overflow::Auto,
@@ -141,8 +174,15 @@ impl Default for Settings {
             on_error: OnError::Continue,
             on_exists: OnExists::Suffix,
             drain_timeout: 30_000_000_000,
+            max_files: 0,
+            max_bytes: 0,
+            min_free_bytes: 0,
+            min_free_gpu_bytes: 0,
+            on_full: OnFull::Stop,
+            fsync: false,
             gpu_id: -1,
             unique_id: 0,
+            config_file_path: None,
         }
     }
 }

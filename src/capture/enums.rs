@@ -186,3 +186,41 @@ pub enum OnExists {
     #[enum_value(name = "Fail the capture", nick = "fail")]
     Fail = 3,
 }
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[repr(u32)]
+#[enum_type(name = "GstDsFrameCaptureEndpointBody")]
+pub enum EndpointBody {
+    #[default]
+    #[enum_value(
+        name = "A JSON object: frame_number, image in base64, and what a log line says",
+        nick = "json"
+    )]
+    Json = 0,
+    #[enum_value(name = "The picture alone, with facts in headers", nick = "binary")]
+    Binary = 1,
+    #[enum_value(
+        name = "A form with the parts facts (JSON) and image",
+        nick = "multipart"
+    )]
+    Multipart = 2,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[repr(u32)]
+#[enum_type(name = "GstDsFrameCaptureOnFull")]
+pub enum OnFull {
+    #[default]
+    #[enum_value(name = "Post an error, which ends the pipeline", nick = "stop")]
+    Stop = 0,
+    #[enum_value(
+        name = "Drop captures, counted, until there is room again",
+        nick = "drop"
+    )]
+    Drop = 1,
+    #[enum_value(
+        name = "Delete the oldest captures, with their labels",
+        nick = "rotate"
+    )]
+    Rotate = 2,
+}

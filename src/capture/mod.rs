@@ -119,6 +119,8 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
             enums::Mode::static_type(),
             enums::UnknownConfidence::static_type(),
             enums::Encoding::static_type(),
+            enums::EndpointBody::static_type(),
+            enums::OnFull::static_type(),
             enums::Subsampling::static_type(),
             enums::Overflow::static_type(),
             enums::OnError::static_type(),

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use glib::prelude::*;
 
-use crate::properties::{choice, clock, counter, flag, int, share, text, time, uint};
+use crate::properties::{bytes, choice, clock, counter, flag, int, share, text, time, uint};
 
 use super::config::Settings;
 use super::stats::Stats;
@@ -65,6 +65,19 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         text("channel", "Channel", "Named channel to send whole frames into, for dsframeinject channel=: a name in this process, unix:/path across processes; {stream}, {pad} and {sensor} open one for each source of a batch", None),
         uint("channel-size", "Channel size", "Frames on their way to each reader of the channel at most; then overflow decides", (1, 1_000_000), d.channel_size),
         choice("channel-access", "Channel access", "Who may read a channel across processes", d.channel_access),
+        text("endpoint", "Endpoint", "HTTP or HTTPS address that each capture is posted to, such as https://host/captures; credentials go into endpoint-token-file", None),
+        choice("endpoint-body", "Endpoint body", "What a request carries", d.endpoint_body),
+        time("endpoint-timeout", "Endpoint timeout", "How long one attempt to post may take, in ns", d.endpoint_timeout),
+        uint("endpoint-retries", "Endpoint retries", "How often a capture is posted again before it counts as failed; with endpoint-spool it is kept and posted later instead", (0, 1000), d.endpoint_retries),
+        time("endpoint-delay", "Endpoint delay", "How long to wait before the first retry, in ns, give or take a quarter; a Retry-After of the server goes first", d.endpoint_delay),
+        glib::ParamSpecFloat::builder("endpoint-backoff").nick("Endpoint backoff").blurb("How many times longer each further wait is").minimum(1.0).maximum(100.0).default_value(d.endpoint_backoff).mutable_ready().build(),
+        uint("endpoint-breaker-threshold", "Endpoint breaker threshold", "Failed attempts in a row after which the server is left alone for endpoint-breaker-timeout; 0 is never", ANY, d.endpoint_breaker_threshold),
+        time("endpoint-breaker-timeout", "Endpoint breaker timeout", "How long the server is left alone before it is tried again, in ns", d.endpoint_breaker_timeout),
+        text("endpoint-token-file", "Endpoint token file", "File whose first line is sent as bearer token, or env:NAME for the environment variable NAME", None),
+        text("endpoint-headers-file", "Endpoint headers file", "File with a header to send in each line, Name: value, or env:NAME for the environment variable NAME", None),
+        text("endpoint-ca-file", "Endpoint CA file", "PEM file with the certificates to trust instead of the system's", None),
+        text("endpoint-spool", "Endpoint spool", "Folder that keeps what cannot be posted now, also over a restart, until it can", None),
+        glib::ParamSpecUInt64::builder("endpoint-spool-max-bytes").nick("Endpoint spool max bytes").blurb("Bytes that endpoint-spool may hold; beyond, captures are dropped and counted: the oldest with overflow=drop-oldest, else the newest").default_value(d.endpoint_spool_max_bytes).mutable_ready().build(),
         flag("post-messages", "Post messages", "Post an element message dsframecapture-saved for each capture, 100 a second at most", d.post_messages),
         uint("queue-size", "Queue size", "Jobs that may wait for an encoder: captures, each with its pre-roll; a frame of a GPU waits in GPU memory", (1, 1_000_000), d.queue_size),
         choice("overflow", "Overflow", "What to do when the queue, or that of a channel's reader, is full; block also waits for a channel's first reader", d.overflow),
@@ -72,8 +85,15 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         choice("on-error", "On error", "What to do when a capture cannot be delivered", d.on_error),
         choice("on-exists", "On exists", "What to do about a file of an earlier run", d.on_exists),
         time("drain-timeout", "Drain timeout", "How long EOS and stopping may wait for what was accepted, in ns", d.drain_timeout),
+        bytes("max-files", "Max files", "Pictures that there may be at location, those of earlier runs included; 0 is any number", d.max_files),
+        bytes("max-bytes", "Max bytes", "Bytes that the pictures at location and their labels may take, those of earlier runs included; 0 is any number", d.max_bytes),
+        bytes("min-free-bytes", "Min free bytes", "Bytes that are to stay free on the file system of location; 0 is off", d.min_free_bytes),
+        bytes("min-free-gpu-bytes", "Min free GPU bytes", "Bytes that are to stay free on a GPU whose frames are captured: below, captures are dropped, or with on-full=stop an error is posted; 0 is off", d.min_free_gpu_bytes),
+        choice("on-full", "On full", "What to do when max-files, max-bytes or min-free-bytes is reached", d.on_full),
+        flag("fsync", "Fsync", "Have each file on the disk, not only in the system's memory, before its log line is written", d.fsync),
         glib::ParamSpecInt::builder("gpu-id").nick("GPU id").blurb("Number of the only GPU whose frames are taken, counted from 0 among the visible ones (CUDA_VISIBLE_DEVICES); frames of others are failures. -1 takes those of every GPU, each on its own").minimum(-1).default_value(d.gpu_id).mutable_ready().build(),
         uint("unique-id", "Unique id", "Stamped on the log lines, to tell several elements apart", ANY, d.unique_id),
+        text("config-file-path", "Config file path", "YAML (.yml, .yaml) or INI file with properties in group property, and those of single streams in groups stream-N; properties set otherwise win", None),
         glib::ParamSpecInt::builder("trigger").nick("Trigger").blurb("Writing a stream number captures the next frame of that stream, -1 of all, in any mode").minimum(-1).default_value(-1).write_only().mutable_playing().build(),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats").nick("Statistics of the element").blurb("Frames by what became of them, since start: seen = captured + not-selected + dropped + failed + pending; pictures, bytes, rates per second, encode times in ns, and the same for each stream").read_only().build(),
         glib::ParamSpecString::builder("stats-json").nick("Statistics as JSON").blurb("The same as stats, as text").read_only().build(),
@@ -131,6 +151,19 @@ crate::properties::stored! {
     "channel" => channel,
     "channel-size" => channel_size,
     "channel-access" => channel_access,
+    "endpoint" => endpoint,
+    "endpoint-body" => endpoint_body,
+    "endpoint-timeout" => endpoint_timeout,
+    "endpoint-retries" => endpoint_retries,
+    "endpoint-delay" => endpoint_delay,
+    "endpoint-backoff" => endpoint_backoff,
+    "endpoint-breaker-threshold" => endpoint_breaker_threshold,
+    "endpoint-breaker-timeout" => endpoint_breaker_timeout,
+    "endpoint-token-file" => endpoint_token_file,
+    "endpoint-headers-file" => endpoint_headers_file,
+    "endpoint-ca-file" => endpoint_ca_file,
+    "endpoint-spool" => endpoint_spool,
+    "endpoint-spool-max-bytes" => endpoint_spool_max_bytes,
     "post-messages" => post_messages,
     "queue-size" => queue_size,
     "overflow" => overflow,
@@ -138,8 +171,15 @@ crate::properties::stored! {
     "on-error" => on_error,
     "on-exists" => on_exists,
     "drain-timeout" => drain_timeout,
+    "max-files" => max_files,
+    "max-bytes" => max_bytes,
+    "min-free-bytes" => min_free_bytes,
+    "min-free-gpu-bytes" => min_free_gpu_bytes,
+    "on-full" => on_full,
+    "fsync" => fsync,
     "gpu-id" => gpu_id,
     "unique-id" => unique_id,
+    "config-file-path" => config_file_path,
 }
 
 /// Stores a setting; what is none is left alone.

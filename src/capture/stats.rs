@@ -29,6 +29,8 @@ pub enum Fate {
     DroppedFlush,
     /// Still there when `drain-timeout` was over.
     DroppedTimeout,
+    /// No room where it was to go, by `on-full`.
+    DroppedFull,
 }
 
 /// The counters of one stream.
@@ -42,6 +44,7 @@ pub struct StreamStats {
     dropped_overflow: AtomicU64,
     dropped_flush: AtomicU64,
     dropped_timeout: AtomicU64,
+    dropped_full: AtomicU64,
 }
 
 /// The counters at one moment.
@@ -57,12 +60,13 @@ pub struct Counts {
     pub dropped_overflow: u64,
     pub dropped_flush: u64,
     pub dropped_timeout: u64,
+    pub dropped_full: u64,
     pub pending: u64,
 }
 
 impl Counts {
     /// Names and values, as they appear in `stats`.
-    pub fn fields(&self) -> [(&'static str, u64); 10] {
+    pub fn fields(&self) -> [(&'static str, u64); 11] {
         [
             ("seen", self.seen),
             ("not-selected", self.not_selected),
@@ -73,6 +77,7 @@ impl Counts {
             ("dropped-overflow", self.dropped_overflow),
             ("dropped-flush", self.dropped_flush),
             ("dropped-timeout", self.dropped_timeout),
+            ("dropped-full", self.dropped_full),
             ("pending", self.pending),
         ]
     }
@@ -87,6 +92,7 @@ impl Counts {
         self.dropped_overflow += other.dropped_overflow;
         self.dropped_flush += other.dropped_flush;
         self.dropped_timeout += other.dropped_timeout;
+        self.dropped_full += other.dropped_full;
         self.pending += other.pending;
     }
 }
@@ -103,6 +109,7 @@ impl StreamStats {
             Fate::DroppedOverflow => &self.dropped_overflow,
             Fate::DroppedFlush => &self.dropped_flush,
             Fate::DroppedTimeout => &self.dropped_timeout,
+            Fate::DroppedFull => &self.dropped_full,
         };
         counter.fetch_add(frames, Ordering::Release);
     }
@@ -114,10 +121,11 @@ impl StreamStats {
         let dropped_overflow = self.dropped_overflow.load(Ordering::Acquire);
         let dropped_flush = self.dropped_flush.load(Ordering::Acquire);
         let dropped_timeout = self.dropped_timeout.load(Ordering::Acquire);
+        let dropped_full = self.dropped_full.load(Ordering::Acquire);
         let let_go = self.let_go.load(Ordering::Acquire);
         let selected = self.selected.load(Ordering::Acquire) - let_go;
         let not_selected = self.not_selected.load(Ordering::Relaxed) + let_go;
-        let dropped = dropped_overflow + dropped_flush + dropped_timeout;
+        let dropped = dropped_overflow + dropped_flush + dropped_timeout + dropped_full;
         Counts {
             seen: not_selected + selected,
             not_selected,
@@ -128,6 +136,7 @@ impl StreamStats {
             dropped_overflow,
             dropped_flush,
             dropped_timeout,
+            dropped_full,
             pending: selected - captured - failed - dropped,
         }
     }

@@ -50,6 +50,7 @@ pub struct Settings {
     pub on_timeout: OnTimeout,
     pub prefetch: u32,
     pub metadata_location: Option<String>,
+    pub config_file_path: Option<String>,
 }
 
 impl Default for Settings {
@@ -85,6 +86,7 @@ impl Default for Settings {
             on_timeout: OnTimeout::Fail,
             prefetch: 4,
             metadata_location: None,
+            config_file_path: None,
         }
     }
 }

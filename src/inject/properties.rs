@@ -48,6 +48,7 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         choice("on-timeout", "On timeout", "What to do when timeout is over", d.on_timeout),
         uint("prefetch", "Prefetch", "Frames read and decoded ahead, in parallel; for NVMM they wait in pinned memory", (1, 1024), d.prefetch),
         text("metadata-location", "Metadata location", "Detections to attach to the frames, as region-of-interest metas: a log of dsframecapture (JSON lines), a MOTChallenge file, or KITTI labels (a file, a folder, a glob or labels_%06d.txt); they take the place of those of pattern=objects", None),
+        text("config-file-path", "Config file path", "YAML (.yml, .yaml) or INI file with properties in group property; properties set otherwise win", None),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats").nick("Statistics").blurb("Since start: frames, bytes, skipped, repeated, timeouts, and waiting-time for frames in ns; of a channel sent = received + dropped + in-flight").read_only().build(),
     ]
 });
@@ -84,6 +85,7 @@ crate::properties::stored! {
     "on-timeout" => on_timeout,
     "prefetch" => prefetch,
     "metadata-location" => metadata_location,
+    "config-file-path" => config_file_path,
 }
 
 /// The value of a readable property.
