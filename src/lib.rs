@@ -21,7 +21,9 @@ pub mod gate;
 pub mod inject;
 pub mod mem;
 pub mod meta;
+pub mod monitor;
 mod properties;
+pub mod times;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     inject::register(plugin)?;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::channel::{Access, Address};
 use crate::codec;
 use crate::fault::{SettingsError, bad};
+use crate::monitor::Listen;
 
 use super::deliver::channel::ChannelRules;
 use super::deliver::labels::{Form, LabelRules, Place, TextFormat};
@@ -88,6 +89,7 @@ pub struct Settings {
     pub endpoint_spool: Option<String>,
     pub endpoint_spool_max_bytes: u64,
     pub post_messages: bool,
+    pub monitor_address: Option<String>,
     pub queue_size: u32,
     pub overflow: Overflow,
     pub workers: u32,
@@ -168,6 +170,7 @@ impl Default for Settings {
             endpoint_spool: None,
             endpoint_spool_max_bytes: 1 << 30,
             post_messages: false,
+            monitor_address: None,
             queue_size: 8,
             overflow: Overflow::Auto,
             workers: 0,
@@ -220,6 +223,7 @@ pub struct Config {
     pub size: (u32, u32),
     pub channel: Option<ChannelRules>,
     pub post_messages: bool,
+    pub monitor: Option<Listen>,
     pub queue_size: usize,
     pub overflow: Overflow,
     pub workers: usize,
@@ -284,6 +288,7 @@ impl TryFrom<&Settings> for Config {
             size: (set.width, set.height),
             channel,
             post_messages: set.post_messages,
+            monitor: Listen::of(set.monitor_address.as_deref())?,
             queue_size: set.queue_size as usize,
             overflow: set.overflow,
             workers,

@@ -31,6 +31,7 @@ use super::process::Job;
 use super::properties;
 use super::run::{Rendered, Run};
 use super::stats::{Fate, Stats};
+use super::watch::{Listening, Watch};
 
 mod channels;
 
@@ -42,6 +43,7 @@ pub struct DsFrameCapture {
     run: Mutex<Option<Arc<Run>>>,
     /// Of the last run, also after it.
     stats: Mutex<Arc<Stats>>,
+    watch: Mutex<Option<Watch>>,
     gate: Arc<Gate>,
     /// A flush and a state change may each have called `unlock()`.
     unlocks: Mutex<u32>,
@@ -78,8 +80,11 @@ impl DsFrameCapture {
         *lock(&self.fed_live) = None;
         self.gate.set_flushing(false);
         let outlet = Arc::new(Outlet::new(self.obj().upcast_ref()));
-        let run = Run::start(config, self.gate.clone(), stats, outlet)?;
-        *lock(&self.run) = Some(run);
+        let listening = Listening::begin(&config)?;
+        let run = Run::start(config, self.gate.clone(), stats.clone(), outlet)?;
+        *lock(&self.run) = Some(run.clone());
+        let watch = Watch::begin(listening, self.obj().upcast_ref(), &run, &stats);
+        *lock(&self.watch) = Some(watch);
         Ok(())
     }
 
@@ -115,6 +120,9 @@ impl DsFrameCapture {
                 "{stuck} threads are stuck in writing and left to themselves"
             );
         }
+        // Without the lock: a thread is joined.
+        let watch = lock(&self.watch).take();
+        drop(watch);
     }
 
     fn abandon(&self, run: &Run) {

@@ -20,6 +20,8 @@ pub mod select;
 pub mod snapshot;
 pub mod stats;
 mod streaming;
+#[cfg_attr(not(feature = "monitor"), path = "unwatched.rs")]
+mod watch;
 pub mod worker;
 
 /**

@@ -33,6 +33,8 @@ use super::source::{
 };
 use super::stats::Stats;
 use super::timeline::Timeline;
+#[cfg(feature = "monitor")]
+use super::watch::Watch;
 
 mod feed;
 
@@ -50,6 +52,8 @@ pub struct DsFrameInject {
     /// The pool that the streaming thread may be waiting for.
     waits_for: Mutex<Option<gst::BufferPool>>,
     stats: Mutex<Arc<Stats>>,
+    #[cfg(feature = "monitor")]
+    watch: Mutex<Option<Watch>>,
     gate: Arc<Gate>,
     pace: Pace,
 }
@@ -138,6 +142,8 @@ impl DsFrameInject {
         self.obj().set_live(live);
         self.gate.set_flushing(false);
         *lock(&self.stats) = Arc::default();
+        #[cfg(feature = "monitor")]
+        self.begin_watch();
         *lock(&self.shown) = Shown::default();
         *lock(&self.config) = Some(config.clone());
         let mut streaming = lock(&self.streaming);
@@ -172,6 +178,13 @@ impl DsFrameInject {
             }
         }
         Ok(())
+    }
+
+    #[cfg(feature = "monitor")]
+    fn begin_watch(&self) {
+        let channel = lock(&self.settings).channel.clone();
+        let watch = Watch::begin(self.obj().upcast_ref(), self.stats(), channel);
+        *lock(&self.watch) = Some(watch);
     }
 
     /// Waits for the source, if there is none yet. In `create()`, and not while negotiating: the
@@ -235,6 +248,8 @@ impl DsFrameInject {
         drop(streaming);
         lock(&self.waits_for).take();
         *lock(&self.config) = None;
+        #[cfg(feature = "monitor")]
+        lock(&self.watch).take();
     }
 
     /// Why there is no NVMM memory of the kind that is asked for, if there is none.

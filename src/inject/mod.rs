@@ -18,6 +18,8 @@ mod properties;
 pub mod source;
 pub mod stats;
 mod timeline;
+#[cfg(feature = "monitor")]
+mod watch;
 
 /**
  * SECTION:element-dsframeinject
