@@ -15,6 +15,7 @@ use gst::glib;
 pub mod capture;
 pub mod channel;
 pub mod codec;
+pub mod config_file;
 pub mod fault;
 pub mod frame;
 pub mod gate;

@@ -4,8 +4,10 @@
 
 //! Properties as they were set ([`Settings`]), and what they mean once checked ([`Config`]).
 
+pub mod file;
 mod rules;
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -214,6 +216,8 @@ pub enum Drawing {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub rules: Rules,
+    /// Of the streams that have their own.
+    pub stream_rules: BTreeMap<u32, Rules>,
     pub eos_after_max: bool,
     pub pictures: Option<Pictures>,
     pub log: Option<PathBuf>,
@@ -280,6 +284,7 @@ impl TryFrom<&Settings> for Config {
         };
         Ok(Self {
             rules,
+            stream_rules: BTreeMap::new(),
             eos_after_max: set.eos_after_max,
             pictures,
             log: log.map(PathBuf::from),
@@ -333,6 +338,7 @@ fn channel(set: &Settings) -> Result<Option<ChannelRules>, SettingsError> {
         );
     }
     Ok(Some(ChannelRules {
+        name: name.to_owned(),
         template,
         size: set.channel_size as usize,
         access: set.channel_access,

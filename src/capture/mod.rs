@@ -108,6 +108,11 @@ glib::wrapper! {
         @extends gst_base::BaseSink, gst::Element, gst::Object;
 }
 
+/// All properties of the element, without those of its base classes.
+pub fn properties() -> &'static [glib::ParamSpec] {
+    &properties::PROPERTIES
+}
+
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     #[cfg(feature = "doc")]
     {

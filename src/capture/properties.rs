@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use glib::prelude::*;
 
+use crate::config_file::Store;
 use crate::properties::{bytes, choice, clock, counter, flag, int, share, text, time, uint};
 
 use super::config::Settings;
@@ -185,12 +186,21 @@ crate::properties::stored! {
     "config-file-path" => config_file_path,
 }
 
-/// Stores a setting; what is none is left alone.
-pub fn set(settings: &mut Settings, name: &str, value: &glib::Value) {
-    match name {
-        "min-objects" => settings.min_objects = value.get().ok(),
-        _ => {
-            store(settings, name, value);
+impl Store for Settings {
+    fn store(&mut self, name: &str, value: &glib::Value) {
+        match name {
+            "min-objects" => self.min_objects = value.get().ok(),
+            _ => {
+                store(self, name, value);
+            }
+        }
+    }
+
+    fn stored(&self, name: &str) -> Option<glib::Value> {
+        match name {
+            // Whether it was set at all matters to mode=auto.
+            "min-objects" => Some(self.min_objects.unwrap_or(1).to_value()),
+            _ => setting(self, name),
         }
     }
 }
@@ -198,14 +208,12 @@ pub fn set(settings: &mut Settings, name: &str, value: &glib::Value) {
 /// The value of a readable property.
 pub fn get(settings: &Settings, stats: &Stats, name: &str) -> Option<glib::Value> {
     match name {
-        // Whether it was set at all matters to mode=auto.
-        "min-objects" => Some(settings.min_objects.unwrap_or(1).to_value()),
         "stats" => Some(stats.snapshot().to_structure().to_value()),
         "stats-json" => Some(stats.snapshot().to_json().to_value()),
         "captured" => Some(stats.total().captured.to_value()),
         "dropped" => Some(stats.total().dropped.to_value()),
         "failed" => Some(stats.total().failed.to_value()),
         "pending" => Some(stats.total().pending.to_value()),
-        _ => setting(settings, name),
+        _ => settings.stored(name),
     }
 }

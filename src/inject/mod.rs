@@ -77,6 +77,11 @@ glib::wrapper! {
         @extends gst_base::PushSrc, gst_base::BaseSrc, gst::Element, gst::Object;
 }
 
+/// All properties of the element, without those of its base classes.
+pub fn properties() -> &'static [glib::ParamSpec] {
+    &properties::PROPERTIES
+}
+
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     #[cfg(feature = "doc")]
     {
