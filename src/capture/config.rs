@@ -4,6 +4,7 @@
 
 //! Properties as they were set ([`Settings`]), and what they mean once checked ([`Config`]).
 
+mod limits;
 mod rules;
 
 use std::path::{Component, Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::fault::{SettingsError, bad};
 
 use super::deliver::channel::ChannelRules;
 use super::deliver::labels::{Form, LabelRules, Place, TextFormat};
+use super::deliver::quota::Limits;
 use super::enums::{
     Annotate, Crop, Dedupe, Encoding, EndpointBody, Labels, Mode, OnError, OnExists, OnFull,
     Overflow, Subsampling, UnknownConfidence,
@@ -22,6 +24,8 @@ use super::enums::{
 use super::name::Template;
 use super::picture::region::CropRules;
 use super::select::{Rules, Size};
+pub use limits::GpuFloor;
+use limits::{gpu_floor, limits};
 use rules::rules;
 
 /// Mirrors the properties, with their defaults.
@@ -225,6 +229,9 @@ pub struct Config {
     pub workers: usize,
     pub on_error: OnError,
     pub drain_timeout: Duration,
+    pub limits: Option<Limits>,
+    pub gpu_floor: Option<GpuFloor>,
+    pub fsync: bool,
     /// The only GPU to take frames of.
     pub gpu_id: Option<u32>,
     pub unique_id: u32,
@@ -267,6 +274,7 @@ impl TryFrom<&Settings> for Config {
         {
             return bad("log-location", "is the same file as location");
         }
+        let limits = limits(set, pictures.as_ref())?;
         let labels = labels(set, location, log, &rules)?;
         let workers = match set.workers {
             // They have nothing to do.
@@ -289,6 +297,9 @@ impl TryFrom<&Settings> for Config {
             workers,
             on_error: set.on_error,
             drain_timeout: Duration::from_nanos(set.drain_timeout),
+            limits,
+            gpu_floor: gpu_floor(set),
+            fsync: set.fsync,
             gpu_id: u32::try_from(set.gpu_id).ok(),
             unique_id: set.unique_id,
         })
@@ -573,6 +584,7 @@ fn labels(
         form,
         of_frames: set.crop == Crop::Objects,
         on_exists: set.on_exists,
+        fsync: set.fsync,
     }))
 }
 
