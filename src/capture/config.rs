@@ -5,6 +5,7 @@
 //! Properties as they were set ([`Settings`]), and what they mean once checked ([`Config`]).
 
 pub mod file;
+mod limits;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::monitor::Listen;
 
 use super::deliver::channel::ChannelRules;
 use super::deliver::labels::{Form, LabelRules, Place, TextFormat};
+use super::deliver::quota::Limits;
 use super::enums::{
     Annotate, Crop, Dedupe, Encoding, EndpointBody, Labels, Mode, OnError, OnExists, OnFull,
     Overflow, Subsampling, UnknownConfidence,
@@ -25,6 +27,8 @@ use super::enums::{
 use super::name::Template;
 use super::picture::region::CropRules;
 use super::select::{Rules, Size};
+pub use limits::GpuFloor;
+use limits::{gpu_floor, limits};
 use rules::rules;
 
 /// Mirrors the properties, with their defaults.
@@ -233,6 +237,9 @@ pub struct Config {
     pub workers: usize,
     pub on_error: OnError,
     pub drain_timeout: Duration,
+    pub limits: Option<Limits>,
+    pub gpu_floor: Option<GpuFloor>,
+    pub fsync: bool,
     /// The only GPU to take frames of.
     pub gpu_id: Option<u32>,
     pub unique_id: u32,
@@ -275,6 +282,7 @@ impl TryFrom<&Settings> for Config {
         {
             return bad("log-location", "is the same file as location");
         }
+        let limits = limits(set, pictures.as_ref())?;
         let labels = labels(set, location, log, &rules)?;
         let workers = match set.workers {
             // They have nothing to do.
@@ -299,6 +307,9 @@ impl TryFrom<&Settings> for Config {
             workers,
             on_error: set.on_error,
             drain_timeout: Duration::from_nanos(set.drain_timeout),
+            limits,
+            gpu_floor: gpu_floor(set),
+            fsync: set.fsync,
             gpu_id: u32::try_from(set.gpu_id).ok(),
             unique_id: set.unique_id,
         })
@@ -584,6 +595,7 @@ fn labels(
         form,
         of_frames: set.crop == Crop::Objects,
         on_exists: set.on_exists,
+        fsync: set.fsync,
     }))
 }
 

@@ -643,6 +643,9 @@ impl DsFrameCapture {
         for error in &rendered.unreadable {
             run.worker.process().report(error.into());
         }
+        if let Some(fault) = rendered.full {
+            run.worker.process().stop_for(fault);
+        }
         if run.worker.process().has_failed() {
             return Err(gst::FlowError::Error);
         }

@@ -9,6 +9,7 @@
 pub mod config;
 pub mod deliver;
 pub mod enums;
+mod gpu_room;
 mod imp;
 pub mod name;
 pub mod nvevent;

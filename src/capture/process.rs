@@ -5,6 +5,8 @@
 //! What happens to a captured frame on the worker threads: encode, stage, then in order publish,
 //! log and tell.
 
+mod full;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -20,10 +22,11 @@ use crate::meta::{Detection, FrameMeta};
 
 use super::config::{Config, Drawing};
 use super::deliver::channel::Channels;
-use super::deliver::files::{Companion, Files, Published, Staged};
+use super::deliver::files::{ANNOTATED, Companion, Files, Published, Staged, sync_names};
 use super::deliver::labels::{Labelled, Labels, Outcome, StagedLabels};
 use super::deliver::log::{Entry, Line, Log};
 use super::deliver::message::Outlet;
+use super::deliver::quota::Quota;
 use super::deliver::{DeliverError, OpenError};
 use super::enums::OnError;
 use super::name::NameFacts;
@@ -156,6 +159,7 @@ struct Waiting {
 /// What pictures are made, and where they go.
 struct Pictures {
     files: Files,
+    quota: Option<Quota>,
     encode: codec::EncodeSettings,
     crop: Option<CropRules>,
     drawing: Drawing,
@@ -182,6 +186,7 @@ pub struct Delivery {
     run: String,
     unique_id: u32,
     on_error: OnError,
+    fsync: bool,
     pub outlet: Arc<Outlet>,
     stats: Arc<Stats>,
     channels: OnceLock<Arc<Channels>>,
@@ -207,11 +212,13 @@ impl Delivery {
             None => None,
             Some(pictures) => {
                 let failed = OpenError::of("location");
-                let files = Files::open(pictures.template.clone(), pictures.on_exists);
+                let files =
+                    Files::open(pictures.template.clone(), pictures.on_exists, config.fsync);
                 let files = files.map_err(&failed)?;
                 first = files.first_number().map_err(&failed)?;
                 Some(Pictures {
                     files,
+                    quota: full::quota(config)?,
                     encode: pictures.encode,
                     crop: pictures.crop,
                     drawing: pictures.drawing,
@@ -221,7 +228,8 @@ impl Delivery {
         let log = match &config.log {
             None => None,
             Some(path) => {
-                let (log, repaired) = Log::open(path).map_err(OpenError::of("log-location"))?;
+                let (log, repaired) =
+                    Log::open(path, config.fsync).map_err(OpenError::of("log-location"))?;
                 if repaired {
                     stats.log_repairs.fetch_add(1, Ordering::Relaxed);
                     outlet.warn(&Fault::resource(
@@ -287,6 +295,7 @@ impl Delivery {
             run: uuid::Uuid::new_v4().to_string(),
             unique_id: config.unique_id,
             on_error: config.on_error,
+            fsync: config.fsync,
             outlet,
             stats,
             channels: OnceLock::new(),
@@ -494,12 +503,11 @@ impl Delivery {
                 drawn,
             );
             let name = facts.name(shot);
-            let staged = match is_copy {
-                false => pictures.files.stage(&name, &scratch.bytes),
-                true => pictures
-                    .files
-                    .stage_beside(&name, "annotated", &scratch.bytes),
-            };
+            let (files, bytes) = (&pictures.files, &scratch.bytes);
+            let staged = self.with_room(bytes.len(), || match is_copy {
+                false => files.stage(&name, bytes),
+                true => files.stage_beside(&name, ANNOTATED, bytes),
+            });
             output.pictures.push(Waiting {
                 subject: shot.subject,
                 is_copy,
@@ -518,7 +526,8 @@ impl Delivery {
             let labelled = capture.labelled(output.shape);
             let of_frame = |picture: &&Waiting| picture.subject == Subject::Frame;
             let picture = output.pictures.iter().find(of_frame);
-            let mut outcome = labels.stage(&labelled, picture.map(|picture| &picture.staged))?;
+            let picture = picture.map(|picture| &picture.staged);
+            let mut outcome = self.with_room(0, || labels.stage(&labelled, picture))?;
             output.labels = outcome.staged.take();
             self.count_left_out(&outcome);
         }
@@ -551,6 +560,7 @@ impl Delivery {
     /// Names the pictures and their labels, and logs them: all of it, or no file stays.
     fn publish(&self, capture: &Capture, output: Output) -> Result<Vec<Saved>, DeliverError> {
         let bytes = output.pictures.iter().map(|p| p.staged.bytes).sum();
+        let room = self.admit(&output)?;
         let mut named = Vec::new();
         let published = self.publish_into(&mut named, capture, output);
         match &published {
@@ -562,6 +572,9 @@ impl Delivery {
                 stats.pictures.fetch_add(pictures, Ordering::Relaxed);
                 stats.bytes.fetch_add(bytes, Ordering::Relaxed);
                 stats.renamed.fetch_add(renamed as u64, Ordering::Relaxed);
+                if let Some(room) = room {
+                    room.keep(named.iter().flat_map(Published::paths));
+                }
             }
         }
         published
@@ -586,13 +599,17 @@ impl Delivery {
             Some(pictures) => self.name(named, &pictures.files, output.pictures, beside)?,
             None => Vec::new(),
         };
+        if let (Some(labels), Some(staged)) = (&self.labels, apart) {
+            named.extend(labels.publish(staged)?);
+        }
+        if self.fsync {
+            sync_names(named)?;
+        }
         if let Some(labels) = &self.labels {
-            if let Some(staged) = apart {
-                named.extend(labels.publish(staged)?);
-            }
             let of_frame = saved.iter().find(|s| s.subject == Subject::Frame);
             let file = of_frame.map(|picture| picture.path.as_path());
-            self.count_left_out(&labels.append(&labelled, file)?);
+            let appended = self.with_room(0, || labels.append(&labelled, file));
+            self.count_left_out(&appended?);
         }
         if let Some(log) = &self.log {
             let line = Line::from(Entry {
@@ -604,9 +621,8 @@ impl Delivery {
                 shape: output.shape,
                 statistics: output.statistics.as_ref(),
             });
-            log.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .append(&line)?;
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            self.with_room(0, || log.append(&line))?;
         }
         Ok(saved)
     }
@@ -636,11 +652,7 @@ impl Delivery {
     pub fn report(&self, fault: Fault) {
         match self.on_error {
             OnError::Continue => self.outlet.warn_often(&fault),
-            OnError::Fail => {
-                if !self.failed.swap(true, Ordering::AcqRel) {
-                    self.outlet.error(fault);
-                }
-            }
+            OnError::Fail => self.stop_for(fault),
         }
     }
 }
@@ -720,6 +732,9 @@ impl Process for Delivery {
                     if self.post_messages {
                         self.outlet.saved(facts, &pictures);
                     }
+                }
+                Err(error) if self.is_full(&error) => {
+                    job.ticket.settle_one(Fate::DroppedFull);
                 }
                 Err(error) => {
                     job.ticket.settle_one(Fate::Failed);

@@ -50,6 +50,19 @@ pub enum RenderError {
     },
 }
 
+impl RenderError {
+    /// The GPU that there is no room on to take the frame to.
+    pub fn full_gpu(&self) -> Option<u32> {
+        match self {
+            Self::Snapshot {
+                error: SnapshotError::Full { gpu, .. },
+                ..
+            } => Some(*gpu),
+            _ => None,
+        }
+    }
+}
+
 impl From<&RenderError> for Fault {
     fn from(error: &RenderError) -> Self {
         match error {
@@ -86,6 +99,8 @@ pub struct Rendered {
     pub unreadable: Vec<RenderError>,
     /// What happened for the first time and is worth saying once.
     pub news: Vec<Fault>,
+    /// There is no room for what was selected, and that is the end.
+    pub full: Option<Fault>,
     /// The buffer says nothing that could be relied on.
     pub error: Option<RenderError>,
 }

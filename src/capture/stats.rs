@@ -177,6 +177,11 @@ impl Hold {
     pub fn fail(self) {
         drop(Ticket::new([self]));
     }
+
+    /// There is no room to take the frame to.
+    pub fn drop_full(self) {
+        Ticket::new([self]).settle(Fate::DroppedFull);
+    }
 }
 
 impl Drop for Hold {
@@ -260,6 +265,8 @@ pub struct Stats {
     pub bytes: AtomicU64,
     /// Files that got a suffix because their name was taken.
     pub renamed: AtomicU64,
+    /// Pictures deleted to make room.
+    pub rotated: AtomicU64,
     /// Objects without a picture of their own, as their boxes are none or not in the frame.
     pub objects_skipped: AtomicU64,
     /// Torn last lines of an earlier run cut off the log.
@@ -289,6 +296,7 @@ pub struct Snapshot {
     pub pictures: u64,
     pub bytes: u64,
     pub renamed: u64,
+    pub rotated: u64,
     pub objects_skipped: u64,
     pub log_repairs: u64,
     pub labels_left_out: u64,
@@ -349,6 +357,7 @@ impl Default for Stats {
             pictures: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             renamed: AtomicU64::new(0),
+            rotated: AtomicU64::new(0),
             objects_skipped: AtomicU64::new(0),
             log_repairs: AtomicU64::new(0),
             labels_left_out: AtomicU64::new(0),
@@ -465,6 +474,7 @@ impl Stats {
             pictures: self.pictures.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             renamed: self.renamed.load(Ordering::Relaxed),
+            rotated: self.rotated.load(Ordering::Relaxed),
             objects_skipped: self.objects_skipped.load(Ordering::Relaxed),
             log_repairs: self.log_repairs.load(Ordering::Relaxed),
             labels_left_out: self.labels_left_out.load(Ordering::Relaxed),
@@ -519,6 +529,7 @@ impl Snapshot {
             .field("pictures", self.pictures)
             .field("bytes", self.bytes)
             .field("renamed", self.renamed)
+            .field("rotated", self.rotated)
             .field("objects-skipped", self.objects_skipped)
             .field("log-repairs", self.log_repairs)
             .field("labels-left-out", self.labels_left_out)

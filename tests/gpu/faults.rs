@@ -325,6 +325,86 @@ mod alone {
     }
 
     #[test]
+    fn below_what_is_to_stay_free_captures_are_dropped_until_there_is_room() {
+        on_card!();
+        if !is_child() {
+            return child(
+                "alone::below_what_is_to_stay_free_captures_are_dropped_until_there_is_room",
+                &[],
+            );
+        }
+        let context = Context::primary(0);
+        let folder = TempDir::new().unwrap();
+        let mut batch = Batch::one(&context, Generation::C, VideoFormat::Rgba, (64, 32));
+        let location = at(&folder, "%d.raw");
+        let rig = Rig::stopped(&[
+            ("interval", "1"),
+            ("location", &location),
+            ("min-free-gpu-bytes", "67108864"),
+            ("on-full", "drop"),
+        ]);
+        rig.start();
+        rig.begin_caps(&batch.caps(), &gst::FormattedSegment::new());
+        push(&rig, batch.buffer(0));
+        until("the first", || rig.count("captured") == 1);
+        let taken = take_all(&context);
+        // What was asked last holds for a moment.
+        let mut next = 1;
+        until("too little", || {
+            push(&rig, batch.buffer(next));
+            next += 1;
+            rig.count("dropped-full") > 2
+        });
+        drop(taken);
+        let before = rig.count("captured");
+        until("room again", || {
+            push(&rig, batch.buffer(next));
+            next += 1;
+            rig.count("captured") + rig.count("pending") > before
+        });
+        let messages = rig.end();
+        let warnings = messages.warnings();
+        let texts: Vec<_> = warnings.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(texts.len(), 2, "{texts:?}");
+        for word in ["min-free-gpu-bytes", "67108864", "GPU 0"] {
+            assert!(texts[0].contains(word), "{texts:?}");
+        }
+        assert!(texts[1].contains("again"), "{texts:?}");
+        assert_eq!((rig.count("failed"), rig.count("seen")), (0, next));
+        assert_eq!(files(folder.path()).len() as u64, rig.count("captured"));
+    }
+
+    #[test]
+    fn below_what_is_to_stay_free_the_line_ends_if_told_nothing_else() {
+        on_card!();
+        if !is_child() {
+            return child(
+                "alone::below_what_is_to_stay_free_the_line_ends_if_told_nothing_else",
+                &[],
+            );
+        }
+        let context = Context::primary(0);
+        let folder = TempDir::new().unwrap();
+        let mut batch = Batch::one(&context, Generation::C, VideoFormat::Rgba, (64, 32));
+        let location = at(&folder, "%d.raw");
+        let rig = Rig::stopped(&[
+            ("interval", "1"),
+            ("location", &location),
+            ("min-free-gpu-bytes", "67108864"),
+        ]);
+        rig.start();
+        rig.begin_caps(&batch.caps(), &gst::FormattedSegment::new());
+        let _taken = take_all(&context);
+        assert_eq!(rig.pad.push(batch.buffer(0)), Err(gst::FlowError::Error));
+        assert_eq!(rig.pad.push(batch.buffer(1)), Err(gst::FlowError::Error));
+        let messages = rig.messages();
+        says(&messages, &["min-free-gpu-bytes", "on-full=stop"]);
+        assert_eq!(messages.errors().len(), 1);
+        assert_eq!((rig.count("dropped-full"), rig.count("captured")), (1, 0));
+        rig.stop();
+    }
+
+    #[test]
     fn starting_and_stopping_takes_no_memory() {
         on_card!();
         let context = Context::primary(0);
