@@ -157,7 +157,7 @@ impl DsFrameInject {
         self.gate.set_flushing(false);
         *lock(&self.stats) = Arc::default();
         #[cfg(feature = "monitor")]
-        self.begin_watch();
+        self.begin_watch(&config);
         *lock(&self.shown) = Shown::default();
         *lock(&self.config) = Some(config.clone());
         let mut streaming = lock(&self.streaming);
@@ -195,8 +195,14 @@ impl DsFrameInject {
     }
 
     #[cfg(feature = "monitor")]
-    fn begin_watch(&self) {
-        let channel = lock(&self.settings).channel.clone();
+    fn begin_watch(&self, config: &Config) {
+        let channel = match &config.origin {
+            Origin::Channel(options) => Some(match &options.address {
+                Address::InProcess(name) => name.clone(),
+                address => address.to_string(),
+            }),
+            _ => None,
+        };
         let watch = Watch::begin(self.obj().upcast_ref(), self.stats(), channel);
         *lock(&self.watch) = Some(watch);
     }
