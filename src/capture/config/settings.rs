@@ -2,6 +2,8 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
+//! The properties as they were set.
+
 use crate::capture::enums::{
     Annotate, Crop, Dedupe, Encoding, EndpointBody, Labels, Mode, OnError, OnExists, OnFull,
     Overflow, Subsampling, UnknownConfidence,
