@@ -11,7 +11,7 @@ use crate::batch::ObjectSpec;
 use crate::common::at;
 use crate::files::{both, section, write};
 use crate::kit::{Dice, Feed, HD, MS, Muxer, NAMES, STREAM_EOS, Shot, Taken, event, numbers};
-use crate::kit::{taken, takes, tracked};
+use crate::kit::{log_of, taken, taken_of, takes, tracked};
 use crate::model::Settings;
 
 const STREAMS: usize = 6;
@@ -105,15 +105,11 @@ fn every_stream_goes_by_its_own_rules() {
         },
         _ => common.clone(),
     };
-    let cooldown = (70 * MS).to_string();
-    let all = [
-        ("mode", "metadata"),
-        ("classes", "person"),
-        ("min-confidence", "0.25"),
-        ("min-objects", "1"),
-        ("cooldown", cooldown.as_str()),
-        ("roi", "0.25,0.25,0.5,0.5"),
-    ];
+    let all = common.properties();
+    let all: Vec<_> = all
+        .iter()
+        .map(|(key, value)| (*key, value.as_str()))
+        .collect();
     let groups = [
         section("stream-1", &[("classes", "car,bus"), ("cooldown", "0")]),
         section("stream-2", &[("mode", "interval"), ("interval", "7")]),
@@ -149,7 +145,7 @@ fn every_stream_goes_by_its_own_rules() {
     for (at_, generation) in generations.into_iter().enumerate() {
         let (folder, of_file) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (location, log) = (at(&folder, NAMES), at(&folder, "log"));
-        let mut property = all.to_vec();
+        let mut property = all.clone();
         property.extend([
             ("location", location.as_str()),
             ("log-location", log.as_str()),
@@ -165,7 +161,16 @@ fn every_stream_goes_by_its_own_rules() {
             feed.push(muxer.batch(batch));
         }
         feed.end_silently();
-        assert_eq!(takes(&folder), want);
+        let log = log_of(&folder);
+        assert_eq!(log.iter().map(taken_of).collect::<Vec<_>>(), want);
+        for line in &log {
+            let is_it = |shot: &&Shot| line["frame_number"] == shot.number;
+            let shot = shots.iter().find(is_it).unwrap();
+            let objects = line["objects"].as_array().unwrap();
+            for (got, object) in objects.iter().zip(&shot.objects) {
+                assert_eq!(got["matched"], of(shot.stream).passes(shot, object));
+            }
+        }
     }
 }
 
