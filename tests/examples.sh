@@ -13,6 +13,7 @@ expected() {
     cat <<'LIST'
 quickstart              22   22
 capture-analysis         0  300
+capture-configured       6    6
 capture-detections      12   12
 capture-event           47   47
 capture-every-nth       10   10

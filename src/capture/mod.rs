@@ -21,6 +21,8 @@ pub mod select;
 pub mod snapshot;
 pub mod stats;
 mod streaming;
+#[cfg_attr(not(feature = "monitor"), path = "unwatched.rs")]
+mod watch;
 pub mod worker;
 
 /**
@@ -105,6 +107,11 @@ pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 glib::wrapper! {
     pub struct DsFrameCapture(ObjectSubclass<imp::DsFrameCapture>)
         @extends gst_base::BaseSink, gst::Element, gst::Object;
+}
+
+/// All properties of the element, without those of its base classes.
+pub fn properties() -> &'static [glib::ParamSpec] {
+    &properties::PROPERTIES
 }
 
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {

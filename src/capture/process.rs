@@ -34,6 +34,7 @@ use super::picture::region::CropRules;
 use super::picture::{Saved, Shot, Subject, boxes, shots};
 use super::select::Reason;
 use super::stats::{Fate, Stats, Ticket};
+use super::watch::{Shown, Viewer};
 use super::worker::Process;
 
 /// What is known about a capture when it is decided.
@@ -143,6 +144,7 @@ pub struct Output {
     labels: Option<StagedLabels>,
     shape: [usize; 3],
     statistics: Option<PictureStats>,
+    shown: Shown,
 }
 
 /// A picture that waits for its name.
@@ -188,6 +190,7 @@ pub struct Delivery {
     pub outlet: Arc<Outlet>,
     stats: Arc<Stats>,
     channels: OnceLock<Arc<Channels>>,
+    viewer: OnceLock<Viewer>,
     /// No further capture will come, and then EOS is to be posted.
     last_taken: AtomicBool,
     last_submitted: AtomicBool,
@@ -296,6 +299,7 @@ impl Delivery {
             outlet,
             stats,
             channels: OnceLock::new(),
+            viewer: OnceLock::new(),
             last_taken: AtomicBool::new(false),
             last_submitted: AtomicBool::new(false),
             eos_posted: AtomicBool::new(false),
@@ -367,6 +371,12 @@ impl Delivery {
         let _ = self.channels.set(channels);
     }
 
+    /// Who shows what is captured.
+    pub fn show(&self, viewer: Viewer) {
+        // Once for each run.
+        let _ = self.viewer.set(viewer);
+    }
+
     /// `left` jobs are not committed.
     pub fn post_eos_if_done(&self, left: usize) {
         if self.last_taken.load(Ordering::SeqCst)
@@ -396,6 +406,7 @@ impl Delivery {
             labels: None,
             shape: [height as usize, width as usize, channels],
             statistics: None,
+            shown: Shown::default(),
         };
         let Some(frame) = capture.frame.take() else {
             return Ok(output);
@@ -482,6 +493,15 @@ impl Delivery {
             if shot.subject == Subject::Frame && !is_copy {
                 output.shape = [picture.height, picture.width, picture.channels];
             }
+            let encoding = settings.encoding;
+            let shown = &mut output.shown;
+            shown.add(
+                self.viewer.get(),
+                &scratch.bytes,
+                encoding,
+                shot.subject,
+                drawn,
+            );
             let name = facts.name(shot);
             let (files, bytes) = (&pictures.files, &scratch.bytes);
             let staged = self.with_room(bytes.len(), || match is_copy {
@@ -700,13 +720,14 @@ impl Process for Delivery {
                 stream: facts.stream,
                 frame: facts.frame,
             };
-            let delivered = done
-                .next()
-                .unwrap_or(Err(panic))
-                .and_then(|output| self.publish(capture, output));
+            let mut output = done.next().unwrap_or(Err(panic));
+            let shown = output.as_mut().map(|it| std::mem::take(&mut it.shown));
+            let shown = shown.unwrap_or_default();
+            let delivered = output.and_then(|output| self.publish(capture, output));
             match delivered {
                 Ok(pictures) => {
                     job.ticket.settle_one(Fate::Captured);
+                    shown.show(self.viewer.get(), capture);
                     // Whoever reads `stats` on this message finds the capture counted.
                     if self.post_messages {
                         self.outlet.saved(facts, &pictures);

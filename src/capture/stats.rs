@@ -11,12 +11,13 @@
 //! not selected.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
 use crate::channel::{self, Hub};
+use crate::times::{Measured, Times};
 
 /// How a selected frame ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct StreamStats {
     dropped_flush: AtomicU64,
     dropped_timeout: AtomicU64,
     dropped_full: AtomicU64,
+    /// From the decision to being captured.
+    capture_time: Times,
 }
 
 /// The counters at one moment.
@@ -82,7 +85,20 @@ impl Counts {
         ]
     }
 
-    fn add(&mut self, other: &Self) {
+    /// How frames ended.
+    pub fn fates(&self) -> [(&'static str, u64); 7] {
+        [
+            ("captured", self.captured),
+            ("not-selected", self.not_selected),
+            ("failed", self.failed),
+            ("dropped-overflow", self.dropped_overflow),
+            ("dropped-flush", self.dropped_flush),
+            ("dropped-timeout", self.dropped_timeout),
+            ("dropped-full", self.dropped_full),
+        ]
+    }
+
+    pub fn add(&mut self, other: &Self) {
         self.seen += other.seen;
         self.not_selected += other.not_selected;
         self.selected += other.selected;
@@ -181,6 +197,7 @@ impl Drop for Hold {
 #[derive(Debug)]
 pub struct Ticket {
     stream: Option<Arc<StreamStats>>,
+    decided: Instant,
     /// Frames that are not settled.
     left: AtomicU64,
 }
@@ -195,12 +212,17 @@ impl Ticket {
         }
         Self {
             stream,
+            decided: Instant::now(),
             left: AtomicU64::new(left),
         }
     }
 
     fn count(&self, fate: Fate, frames: u64) {
         if let Some(stream) = self.stream.as_ref().filter(|_| frames > 0) {
+            if fate == Fate::Captured {
+                let time = self.decided.elapsed();
+                stream.capture_time.record_all(time, frames);
+            }
             stream.settle(fate, frames);
         }
     }
@@ -259,6 +281,9 @@ pub struct Stats {
     channels: Mutex<Vec<(String, Arc<Hub>)>>,
     /// Microseconds from frame to bytes.
     encode_time: Mutex<Histogram<u32>>,
+    encode_times: Times,
+    /// Where they can be watched, if anywhere.
+    monitor_url: OnceLock<String>,
     started: Instant,
 }
 
@@ -283,6 +308,9 @@ pub struct Snapshot {
     /// ns.
     pub encode_time_p50: u64,
     pub encode_time_p99: u64,
+    /// Where they can be watched, if anywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitor_url: Option<String>,
     pub streams: Vec<StreamSnapshot>,
     pub channels: Vec<ChannelSnapshot>,
 }
@@ -298,6 +326,17 @@ pub struct ChannelSnapshot {
     pub counts: channel::Counts,
     /// Frames that no reader was there for.
     pub unread: u64,
+}
+
+impl ChannelSnapshot {
+    pub fn add(&mut self, other: &Self) {
+        self.readers += other.readers;
+        self.counts.sent += other.counts.sent;
+        self.counts.received += other.counts.received;
+        self.counts.dropped += other.counts.dropped;
+        self.counts.in_flight += other.counts.in_flight;
+        self.unread += other.unread;
+    }
 }
 
 #[derive(Debug, Clone, serde::Serialize)]
@@ -326,6 +365,8 @@ impl Default for Stats {
             condition_errors: AtomicU64::new(0),
             channels: Mutex::default(),
             encode_time: Mutex::new(encode_time),
+            encode_times: Times::default(),
+            monitor_url: OnceLock::new(),
             started: Instant::now(),
         }
     }
@@ -359,7 +400,27 @@ impl Stats {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub fn set_monitor_url(&self, url: String) {
+        // Once for each run.
+        let _ = self.monitor_url.set(url);
+    }
+
+    pub fn encode_times(&self) -> Measured {
+        self.encode_times.measured()
+    }
+
+    /// From the decision to being captured, over all streams.
+    pub fn capture_times(&self) -> Measured {
+        let mut all = Measured::default();
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        for (_, stream) in streams.iter() {
+            all.add(&stream.capture_time.measured());
+        }
+        all
+    }
+
     pub fn record_encode_time(&self, time: Duration) {
+        self.encode_times.record(time);
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
         self.encode_time
             .lock()
@@ -423,6 +484,7 @@ impl Stats {
             captured_rate: total.captured as f64 / seconds,
             encode_time_p50: encode_time.value_at_quantile(0.5) * 1000,
             encode_time_p99: encode_time.value_at_quantile(0.99) * 1000,
+            monitor_url: self.monitor_url.get().cloned(),
             streams,
             channels,
         }
@@ -459,6 +521,9 @@ impl Snapshot {
         let mut structure = gst::Structure::builder("dsframecapture-stats");
         for (name, value) in self.total.fields() {
             structure = structure.field(name, value);
+        }
+        if let Some(url) = &self.monitor_url {
+            structure = structure.field("monitor-url", url);
         }
         structure
             .field("pictures", self.pictures)
@@ -544,6 +609,7 @@ mod tests {
         gst::init().unwrap();
         let stats = Stats::default();
         stats.stream(1).count_not_selected();
+        stats.set_monitor_url("http://127.0.0.1:1/".into());
         let snapshot = stats.snapshot();
         let structure = snapshot.to_structure();
         let json: serde_json::Value = serde_json::from_str(&snapshot.to_json()).unwrap();

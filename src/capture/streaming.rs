@@ -111,7 +111,7 @@ impl Streaming {
         let for_others = config.channel.as_ref().is_some_and(|it| it.is_shared);
         Self {
             stats,
-            selector: Selector::new(config.rules.clone()),
+            selector: Selector::new(config.rule_book()),
             streams: BTreeMap::new(),
             reader: MetaReader::default(),
             slots: Vec::new(),

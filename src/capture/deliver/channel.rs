@@ -28,6 +28,8 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Where frames go.
 #[derive(Debug, Clone)]
 pub struct ChannelRules {
+    /// As it was set.
+    pub name: String,
     /// Of the channel's name; the same for all frames of a stream.
     pub template: Template,
     /// Frames per reader that it has not received yet, at most.
