@@ -217,8 +217,8 @@ impl Delivery {
                 let files = files.map_err(&failed)?;
                 first = files.first_number().map_err(&failed)?;
                 Some(Pictures {
+                    quota: full::quota(config, &files)?,
                     files,
-                    quota: full::quota(config)?,
                     encode: pictures.encode,
                     crop: pictures.crop,
                     drawing: pictures.drawing,

@@ -264,6 +264,67 @@ fn a_card_that_breaks_down_ends_the_line_with_whole_files() {
     says(&messages, &["CUDA_ERROR"]);
 }
 
+#[test]
+fn a_card_that_is_lost_fails_its_own_captures_and_holds_up_nobody() {
+    on_card!(
+        card::is_standin() => "a card is not lost for a test",
+        card::devices() > 1 => "there is no second card",
+    );
+    if !is_child() {
+        return child(
+            "a_card_that_is_lost_fails_its_own_captures_and_holds_up_nobody",
+            &[],
+        );
+    }
+    let folder = TempDir::new().unwrap();
+    let mut cards = [0, 1].map(|gpu| {
+        let context = Context::primary(gpu);
+        let batch = Batch::one(&context, Generation::C, VideoFormat::Rgba, (64, 32));
+        let location = at(&folder, &format!("{gpu}-%d.raw"));
+        let rig = Rig::stopped(&[("interval", "1"), ("location", &location)]);
+        rig.start();
+        rig.begin_caps(&batch.caps(), &gst::FormattedSegment::new());
+        (rig, batch)
+    });
+    let system = Rig::new(&[("interval", "1"), ("location", &at(&folder, "cpu-%d.raw"))]);
+    for number in 0..30 {
+        if number == 10 {
+            until("the first", || {
+                let captured = |rig: &Rig| rig.count("captured");
+                cards.iter().all(|(rig, _)| captured(rig) == 10) && captured(&system) == 10
+            });
+            // Nothing is on its way, and the first to be pushed to is the one on card 0.
+            card::lose_next();
+        }
+        for (rig, batch) in &mut cards {
+            push(rig, batch.buffer(number));
+        }
+        system.push(number).unwrap();
+    }
+    let [(lost, gone), (kept, batch)] = cards;
+    // A card that is lost takes nothing back.
+    std::mem::forget(gone);
+    let messages = lost.end();
+    let warnings = messages.warnings();
+    assert!(
+        warnings
+            .iter()
+            .any(|(_, text)| text.contains("start it again"))
+    );
+    assert_eq!((lost.count("captured"), lost.count("failed")), (10, 20));
+    for rig in [&kept, &system] {
+        let messages = rig.end();
+        assert!(messages.warnings().is_empty(), "{:?}", messages.warnings());
+        assert_eq!(rig.count("captured"), 30);
+    }
+    assert_eq!(files(folder.path()).len(), 70);
+    let expected = batch.surfaces[0].pixels.clone();
+    for number in 0..30 {
+        let bytes = std::fs::read(folder.path().join(format!("1-{number}.raw"))).unwrap();
+        assert!(bytes == expected, "{number}");
+    }
+}
+
 /// Those that use or measure all of the card's memory.
 mod alone {
     use super::*;

@@ -137,6 +137,9 @@ pub struct Published {
     replaced: bool,
 }
 
+pub const HIDDEN_PREFIX: &str = ".dsframe-";
+pub const HIDDEN_SUFFIX: &str = ".part";
+
 fn hidden_file(folder: &Path) -> io::Result<NamedTempFile> {
     let folder = if folder.as_os_str().is_empty() {
         Path::new(".")
@@ -144,8 +147,8 @@ fn hidden_file(folder: &Path) -> io::Result<NamedTempFile> {
         folder
     };
     tempfile::Builder::new()
-        .prefix(".dsframe-")
-        .suffix(".part")
+        .prefix(HIDDEN_PREFIX)
+        .suffix(HIDDEN_SUFFIX)
         // Less the umask, like any other file.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
@@ -219,6 +222,11 @@ impl Files {
             started: started.map_err(failed(&folder))?,
             last: Mutex::default(),
         })
+    }
+
+    /// When this run began, by the clock of the file system.
+    pub fn started(&self) -> SystemTime {
+        self.started
     }
 
     /// The first capture number: after those of earlier runs with `on-exists=continue`, else 0.

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use crate::capture::config::Config;
+use crate::capture::deliver::files::Files;
 use crate::capture::deliver::labels::{CLASSES, Form, LabelRules, Place, SUFFIX};
 use crate::capture::deliver::quota::{Belonging, LabelFiles, Need, Quota, Room};
 use crate::capture::deliver::{DeliverError, OpenError};
@@ -20,7 +21,7 @@ use super::{Delivery, Output};
 const TRIES: u32 = 16;
 
 /// The limits of a run, if it has any.
-pub fn quota(config: &Config) -> Result<Option<Quota>, OpenError> {
+pub fn quota(config: &Config, files: &Files) -> Result<Option<Quota>, OpenError> {
     let (Some(limits), Some(pictures)) = (config.limits, &config.pictures) else {
         return Ok(None);
     };
@@ -49,7 +50,7 @@ pub fn quota(config: &Config) -> Result<Option<Quota>, OpenError> {
         Some(Form::Mot(template)) => rules.others_named = Some(template.clone()),
     }
     rules.others = others.iter().flat_map(|path| spellings(path)).collect();
-    Quota::open(limits, rules).map(Some)
+    Quota::open(limits, rules, files.started()).map(Some)
 }
 
 /// A path as it may come up in a folder's list: from the root, and from the current folder.

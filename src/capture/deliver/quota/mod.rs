@@ -13,7 +13,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::statvfs;
 
@@ -67,9 +67,13 @@ impl Place {
             .is_none_or(|(when, took)| when.elapsed() >= LOOK_AGAIN.max(took * SHARE))
     }
 
-    fn look(&mut self, rules: &Belonging) -> Result<(), DeliverError> {
+    /// `now`: at the start, by the clock of the file system.
+    fn look(&mut self, rules: &Belonging, now: Option<SystemTime>) -> Result<(), DeliverError> {
         let begun = Instant::now();
-        let scanned = rules.scan();
+        let scanned = match now {
+            None => rules.scan(),
+            Some(now) => rules.clean(now),
+        };
         self.looked = Some((Instant::now(), begun.elapsed()));
         self.book
             .update(scanned.map_err(|(path, error)| failed(&path)(error))?);
@@ -146,8 +150,8 @@ fn listed(folder: &Path) -> &Path {
 }
 
 impl Quota {
-    /// Counts what earlier runs left. The folder is there.
-    pub fn open(limits: Limits, rules: Belonging) -> Result<Self, OpenError> {
+    /// Counts what earlier runs left. The folder is there; `now` is by its clock.
+    pub fn open(limits: Limits, rules: Belonging, now: SystemTime) -> Result<Self, OpenError> {
         let folder = listed(&rules.pictures.folder()).to_owned();
         if limits.min_free > 0 {
             let failed = |error: rustix::io::Errno| failed(&folder)(error.into());
@@ -172,7 +176,7 @@ impl Quota {
         }
         let place = Self::place(&rules);
         lock(&place)
-            .look(&rules)
+            .look(&rules, Some(now))
             .map_err(OpenError::of("location"))?;
         Ok(Self {
             limits,
@@ -264,7 +268,7 @@ impl Quota {
     }
 
     fn look(&self, place: &mut Place) {
-        let Err(error) = place.look(&self.rules) else {
+        let Err(error) = place.look(&self.rules, None) else {
             return;
         };
         let mut said = lock(&self.said);

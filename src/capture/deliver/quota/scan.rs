@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::capture::deliver::files::{ANNOTATED, beside, companion_path};
+use crate::capture::deliver::files::{
+    ANNOTATED, HIDDEN_PREFIX, HIDDEN_SUFFIX, beside, companion_path,
+};
 use crate::capture::name::{Template, with_suffix, without_suffix};
 
 /// The label files that go with pictures.
@@ -115,9 +117,25 @@ impl Belonging {
 
     /// All that is there of it.
     pub fn scan(&self) -> Result<Vec<Group>, (PathBuf, io::Error)> {
+        self.walk(&mut |_| ())
+    }
+
+    /// The same, and deletes what a killed run was writing. `now` is by the clock of the file
+    /// system.
+    pub fn clean(&self, now: SystemTime) -> Result<Vec<Group>, (PathBuf, io::Error)> {
+        self.walk(&mut |path| {
+            if is_left_behind(path, now) {
+                // Should it stay, it is as before.
+                let _ = fs::remove_file(path);
+            }
+        })
+    }
+
+    fn walk(&self, left_behind: &mut dyn FnMut(&Path)) -> Result<Vec<Group>, (PathBuf, io::Error)> {
         let mut found = Vec::new();
         let levels = self.pictures.levels();
-        walk(self, &self.pictures.folder(), &levels, &mut found)?;
+        let folder = self.pictures.folder();
+        walk(self, &folder, &levels, &mut found, left_behind)?;
         Ok(self.group(found))
     }
 
@@ -184,12 +202,24 @@ pub fn look(path: &Path) -> Option<Found> {
     })
 }
 
+/// Of a run that was killed: nobody keeps a picture under its hidden name for so long.
+const LEFT_BEHIND: Duration = Duration::from_secs(60 * 60);
+
+fn is_left_behind(path: &Path, now: SystemTime) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let age = |file: Found| now.duration_since(file.modified).unwrap_or_default();
+    name.starts_with(HIDDEN_PREFIX.as_bytes())
+        && name.ends_with(HIDDEN_SUFFIX.as_bytes())
+        && look(path).is_some_and(|file| age(file) > LEFT_BEHIND)
+}
+
 /// Looks only where the template can have put something, and follows no link.
 fn walk(
     rules: &Belonging,
     folder: &Path,
     levels: &[Template],
     found: &mut Vec<Found>,
+    left_behind: &mut dyn FnMut(&Path),
 ) -> Result<(), (PathBuf, io::Error)> {
     let Some((level, below)) = levels.split_first() else {
         return Ok(());
@@ -212,7 +242,7 @@ fn walk(
         let path = folder.join(entry.file_name());
         if !below.is_empty() {
             if kind.is_dir() && level.read(Path::new(&entry.file_name())).is_some() {
-                walk(rules, &path, below, found)?;
+                walk(rules, &path, below, found, left_behind)?;
             }
             continue;
         }
@@ -224,6 +254,8 @@ fn walk(
         };
         if kind.is_file() && is_ours() {
             found.extend(look(&path));
+        } else if kind.is_file() {
+            left_behind(&path);
         }
     }
     Ok(())
@@ -349,6 +381,30 @@ mod tests {
         rules.others_named =
             Some(Template::parse(folder.join("cam-2/{frame:06}.jpg").to_str().unwrap()).unwrap());
         assert_eq!(found(&rules), [PathBuf::from("cam-1/000002-2.jpg")]);
+    }
+
+    #[test]
+    fn what_a_killed_run_was_writing_goes_after_an_hour() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str| fs::write(folder.path().join(name), "x").unwrap();
+        for name in [".dsframe-1.part", ".dsframe-1.txt", "x.part", "1.jpg"] {
+            write(name);
+        }
+        let template = folder.path().join("%d.jpg");
+        let rules = rules(template.to_str().unwrap(), LabelFiles::None);
+        let there = || fs::read_dir(folder.path()).unwrap().count();
+        let now = SystemTime::now();
+        assert_eq!(
+            rules.clean(now + Duration::from_secs(3500)).unwrap().len(),
+            1
+        );
+        assert_eq!(there(), 4);
+        assert_eq!(
+            rules.clean(now + Duration::from_secs(3700)).unwrap().len(),
+            1
+        );
+        assert_eq!(there(), 3);
+        assert!(!folder.path().join(".dsframe-1.part").exists());
     }
 
     #[test]

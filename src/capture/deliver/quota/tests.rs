@@ -47,7 +47,7 @@ impl Folder {
             others: Vec::new(),
             others_named: None,
         };
-        Quota::open(limits, rules)
+        Quota::open(limits, rules, SystemTime::now())
     }
 
     /// A capture of one picture. Returns whether there was room.
