@@ -62,6 +62,11 @@ pub mod worker;
  * gst-launch-1.0 dsframeinject num-buffers=300 ! dsframecapture channel=unix:/tmp/frames.sock
  * ```
  *
+ * ## To a server, which may be down at times
+ * ``` bash
+ * gst-launch-1.0 dsframeinject pattern=objects num-buffers=300 ! dsframecapture classes=person cooldown=1000000000 endpoint=http://localhost:8000/captures endpoint-spool=spool
+ * ```
+ *
  * ## What happened before and after
  * ``` bash
  * gst-launch-1.0 dsframeinject pattern=objects num-buffers=300 ! dsframecapture classes=person dedupe=track pre-roll=15 post-roll=15 location=out/%04d-{frame:06}-{reason}.jpg

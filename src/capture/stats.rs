@@ -11,12 +11,14 @@
 //! not selected.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
 use crate::channel::{self, Hub};
+
+use super::deliver::endpoint::stats::{EndpointSnapshot, EndpointStats};
 
 /// How a selected frame ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,6 +252,7 @@ pub struct Stats {
     pub condition_errors: AtomicU64,
     /// In the order in which they were opened.
     channels: Mutex<Vec<(String, Arc<Hub>)>>,
+    endpoint: OnceLock<Arc<EndpointStats>>,
     /// Microseconds from frame to bytes.
     encode_time: Mutex<Histogram<u32>>,
     started: Instant,
@@ -277,6 +280,8 @@ pub struct Snapshot {
     pub encode_time_p99: u64,
     pub streams: Vec<StreamSnapshot>,
     pub channels: Vec<ChannelSnapshot>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<EndpointSnapshot>,
 }
 
 /// A channel, summed over all readers that it had.
@@ -316,6 +321,7 @@ impl Default for Stats {
             metadata_left_out: AtomicU64::new(0),
             condition_errors: AtomicU64::new(0),
             channels: Mutex::default(),
+            endpoint: OnceLock::new(),
             encode_time: Mutex::new(encode_time),
             started: Instant::now(),
         }
@@ -348,6 +354,11 @@ impl Stats {
 
     fn channels(&self) -> MutexGuard<'_, Vec<(String, Arc<Hub>)>> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those of the endpoint, made when there is one.
+    pub fn endpoint(&self) -> Arc<EndpointStats> {
+        self.endpoint.get_or_init(Arc::default).clone()
     }
 
     pub fn record_encode_time(&self, time: Duration) {
@@ -415,6 +426,7 @@ impl Stats {
             encode_time_p99: encode_time.value_at_quantile(0.99) * 1000,
             streams,
             channels,
+            endpoint: self.endpoint.get().map(|endpoint| endpoint.snapshot()),
         }
     }
 }
@@ -449,6 +461,9 @@ impl Snapshot {
         let mut structure = gst::Structure::builder("dsframecapture-stats");
         for (name, value) in self.total.fields() {
             structure = structure.field(name, value);
+        }
+        if let Some(endpoint) = &self.endpoint {
+            structure = structure.field("endpoint", endpoint.to_structure());
         }
         structure
             .field("pictures", self.pictures)
@@ -533,6 +548,7 @@ mod tests {
         gst::init().unwrap();
         let stats = Stats::default();
         stats.stream(1).count_not_selected();
+        stats.endpoint();
         let snapshot = stats.snapshot();
         let structure = snapshot.to_structure();
         let json: serde_json::Value = serde_json::from_str(&snapshot.to_json()).unwrap();
@@ -542,5 +558,14 @@ mod tests {
         fields.sort();
         assert_eq!(keys, fields);
         assert_eq!(json["streams"][0]["not-selected"], 1);
+        let inner = structure.get::<gst::Structure>("endpoint").unwrap();
+        let of_json = json["endpoint"].as_object().unwrap();
+        assert_eq!(inner.n_fields(), of_json.len());
+        assert!(
+            inner
+                .fields()
+                .all(|field| of_json.contains_key(field.as_str()))
+        );
+        assert!(Stats::default().snapshot().endpoint.is_none());
     }
 }

@@ -131,6 +131,32 @@ impl Outlet {
         }
     }
 
+    /// The element message `dsframecapture-endpoint`: the server is left alone (`state` open), tried
+    /// again (half-open), or answers (closed). `failures` in a row brought that about, the last of
+    /// them for this `reason`.
+    pub fn endpoint(&self, state: &str, failures: u32, reason: &str, endpoint: &str) {
+        let structure = gst::Structure::builder("dsframecapture-endpoint")
+            .field("state", state)
+            .field("failures", failures)
+            .field("reason", reason)
+            .field("endpoint", endpoint)
+            .build();
+        self.post(|element| {
+            gst::message::Element::builder(structure)
+                .src(element)
+                .build()
+        });
+    }
+
+    pub fn info(&self, text: &str) {
+        self.post(|element| {
+            gst::info!(CAT, obj = element, "{text}");
+            gst::message::Info::builder(gst::ResourceError::Write, text)
+                .src(element)
+                .build()
+        });
+    }
+
     /// A warning about one of possibly many captures.
     pub fn warn_often(&self, warning: &Fault) {
         match lock(&self.warnings).spend(Instant::now()) {
