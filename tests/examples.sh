@@ -37,6 +37,7 @@ inject-recorded-detections 4 304
 inject-synthetic         0    0
 inject-video-file       10   10
 inject-y4m-pipe         10   10
+stream-to-server        12   12
 LIST
 }
 

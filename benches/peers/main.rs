@@ -17,6 +17,7 @@ mod material;
 mod picture;
 mod rows;
 mod run;
+mod server;
 
 use common::table::Table;
 use common::{Effort, Res};

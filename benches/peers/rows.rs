@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use super::common::table::{Goal, Row, Unit};
 use super::material::{HEIGHT, Material, Pixels, WIDTH};
+use super::server::Server;
 use super::{Effort, Res, picture, run};
 
 /// Of all JPEGs, ours and theirs.
@@ -18,6 +19,7 @@ pub fn all(effort: Effort, material: &Material) -> Vec<Row<'_>> {
     let mut rows = vec![not_selected(effort, material)];
     rows.extend(save_test_picture(effort, material));
     rows.extend(save_clip(material));
+    rows.extend(post(effort, material));
     rows.extend(inject_pictures(effort, material));
     rows.extend(inject_gradient(effort));
     rows
@@ -136,6 +138,46 @@ fn save_test_picture(effort: Effort, material: &Material) -> [Row<'_>; 2] {
             "I420",
             Goal::None,
         ),
+    ]
+}
+
+/// Posts take the place of files: what encodes is the same.
+fn post(effort: Effort, material: &Material) -> [Row<'_>; 2] {
+    let frames = effort.frames(300);
+    let source = format!(
+        "videotestsrc pattern=smpte num-buffers={frames} ! {}",
+        raw("I420")
+    );
+    let row = |work, body: &'static str| {
+        let (posted, saved) = (source.clone(), source.clone());
+        Row {
+            work,
+            peer: "the same to files in memory",
+            unit: Unit::PerSecond,
+            goal: Goal::TimesFaster(0.9),
+            ours: Box::new(move || {
+                let server = Server::start()?;
+                let line = format!(
+                    "{posted} ! dsframecapture interval=1 quality={QUALITY} endpoint={} \
+                     endpoint-body={body}",
+                    server.url()
+                );
+                let spent = run::pipeline(&line)?.wall;
+                match server.take_received() == frames {
+                    true => Ok(spent / frames as f64),
+                    false => Err("the server did not receive all".into()),
+                }
+            }),
+            theirs: Box::new(move || {
+                let folder = material.empty()?;
+                per_frame(&format!("{saved} ! {}", capture(folder.path(), 1)), frames)
+            }),
+            note: None,
+        }
+    };
+    [
+        row("post every 1080p frame as a JPEG (binary)", "binary"),
+        row("post every 1080p frame as a JPEG (json)", "json"),
     ]
 }
 

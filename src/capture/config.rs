@@ -4,6 +4,8 @@
 
 //! Properties as they were set ([`Settings`]), and what they mean once checked ([`Config`]).
 
+mod channel;
+mod endpoint;
 pub mod file;
 mod limits;
 mod rules;
@@ -13,18 +15,20 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use crate::channel::Address;
 use crate::codec;
 use crate::fault::{SettingsError, bad};
 use crate::monitor::Listen;
 
 use super::deliver::channel::ChannelRules;
+use super::deliver::endpoint::EndpointRules;
 use super::deliver::labels::{Form, LabelRules, Place, TextFormat};
 use super::deliver::quota::Limits;
 use super::enums::{Annotate, Crop, Encoding, Labels, OnError, OnExists, Overflow, Subsampling};
 use super::name::Template;
 use super::picture::region::CropRules;
 use super::select::{Rules, Size};
+use channel::channel;
+use endpoint::endpoint;
 pub use limits::GpuFloor;
 use limits::{gpu_floor, limits};
 use rules::rules;
@@ -33,7 +37,8 @@ pub use settings::Settings;
 /// Where pictures go.
 #[derive(Debug, Clone)]
 pub struct Pictures {
-    pub template: Template,
+    /// Of their files; none for those that are only posted.
+    pub template: Option<Template>,
     pub encode: codec::EncodeSettings,
     pub on_exists: OnExists,
     /// One picture for each object, not of the frame.
@@ -64,6 +69,7 @@ pub struct Config {
     /// Of the picture that statistics are made of, also where none is written.
     pub size: (u32, u32),
     pub channel: Option<ChannelRules>,
+    pub endpoint: Option<EndpointRules>,
     pub post_messages: bool,
     pub monitor: Option<Listen>,
     pub queue_size: usize,
@@ -87,31 +93,38 @@ impl TryFrom<&Settings> for Config {
         let log = set.log_location.as_deref().filter(|text| !text.is_empty());
         let with_labels = set.labels != Labels::None;
         let channel = channel(set)?;
+        let endpoint = endpoint(set)?;
         let to_disk = location.is_some() || log.is_some() || with_labels;
-        if !to_disk && channel.is_none() && !set.post_messages {
+        let has_pictures = location.is_some() || endpoint.is_some();
+        if !to_disk && channel.is_none() && endpoint.is_none() && !set.post_messages {
             return bad(
                 "location",
                 "nothing would be captured: set location=out/%06d.jpg for pictures, \
                  log-location=out/log.jsonl for records, labels and labels-location for label \
-                 files, channel=name for other pipelines, or post-messages=true",
+                 files, channel=name for other pipelines, endpoint=https://host/captures for a \
+                 server, or post-messages=true",
             );
         }
         if set.eos_after_max && set.max_captures == 0 {
             return bad("eos-after-max", "needs max-captures, after how many to end");
         }
-        if set.statistics && log.is_none() {
-            return bad("statistics", "needs log-location, where they are written");
+        if set.statistics && log.is_none() && endpoint.is_none() {
+            return bad(
+                "statistics",
+                "needs log-location or endpoint, where they go",
+            );
         }
         let rules = rules(set, location.is_some())?;
         let crop = crop(set)?;
-        let pictures = match location {
-            Some(location) => Some(pictures(set, location, crop, &rules)?),
-            None if set.crop != Crop::None => return bad("crop", NO_LOCATION),
-            None if set.annotate != Annotate::None => return bad("annotate", NO_LOCATION),
-            None => None,
+        let pictures = match has_pictures {
+            true => Some(pictures(set, location, crop, &rules)?),
+            false if set.crop != Crop::None => return bad("crop", NO_LOCATION),
+            false if set.annotate != Annotate::None => return bad("annotate", NO_LOCATION),
+            false => None,
         };
-        if let (Some(pictures), Some(log)) = (&pictures, log)
-            && !pictures.template.varies()
+        let template = pictures.as_ref().and_then(|it| it.template.as_ref());
+        if let (Some(template), Some(log)) = (template, log)
+            && !template.varies()
             && is_same(location.unwrap_or_default(), log)
         {
             return bad("log-location", "is the same file as location");
@@ -120,7 +133,7 @@ impl TryFrom<&Settings> for Config {
         let labels = labels(set, location, log, &rules)?;
         let workers = match set.workers {
             // They have nothing to do.
-            _ if !to_disk && !set.post_messages => 1,
+            _ if !to_disk && endpoint.is_none() && !set.post_messages => 1,
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             workers => workers as usize,
         };
@@ -134,6 +147,7 @@ impl TryFrom<&Settings> for Config {
             statistics: set.statistics,
             size: (set.width, set.height),
             channel,
+            endpoint,
             post_messages: set.post_messages,
             monitor: Listen::of(set.monitor_address.as_deref())?,
             queue_size: set.queue_size as usize,
@@ -150,47 +164,6 @@ impl TryFrom<&Settings> for Config {
     }
 }
 
-fn channel(set: &Settings) -> Result<Option<ChannelRules>, SettingsError> {
-    const PROPERTY: &str = "channel";
-    let d = Settings::default();
-    let Some(name) = set.channel.as_deref().filter(|text| !text.is_empty()) else {
-        for (property, is_set) in [
-            ("channel-size", set.channel_size != d.channel_size),
-            ("channel-access", set.channel_access != d.channel_access),
-        ] {
-            if is_set {
-                return bad(property, "needs channel, the name of one");
-            }
-        }
-        return Ok(None);
-    };
-    let address = Address::parse(name).or_else(|reason| bad(PROPERTY, reason))?;
-    let is_shared = matches!(address, Address::Unix(_));
-    if !is_shared && set.channel_access != d.channel_access {
-        return bad(
-            "channel-access",
-            format!("is for channels across processes: write channel=unix:/path, not {name}"),
-        );
-    }
-    let template = Template::parse(name).or_else(|error| bad(PROPERTY, error.to_string()))?;
-    if !template.is_of_stream() {
-        return bad(
-            PROPERTY,
-            format!(
-                "\"{name}\": all frames of a stream go into one channel, so only {{stream}}, \
-                 {{pad}} and {{sensor}} can be in its name"
-            ),
-        );
-    }
-    Ok(Some(ChannelRules {
-        name: name.to_owned(),
-        template,
-        size: set.channel_size as usize,
-        access: set.channel_access,
-        is_shared,
-    }))
-}
-
 /// However the current folder is written into it.
 fn is_same(path: &str, other: &str) -> bool {
     let plain = |path| {
@@ -202,7 +175,7 @@ fn is_same(path: &str, other: &str) -> bool {
     plain(path) == plain(other)
 }
 
-const NO_LOCATION: &str = "is for pictures, and there are none without location";
+const NO_LOCATION: &str = "is for pictures, and there are none without location or endpoint";
 
 fn crop(set: &Settings) -> Result<Option<CropRules>, SettingsError> {
     let min_size = set
@@ -238,26 +211,13 @@ fn crop(set: &Settings) -> Result<Option<CropRules>, SettingsError> {
 
 fn pictures(
     set: &Settings,
-    location: &str,
+    location: Option<&str>,
     crop: Option<CropRules>,
     rules: &Rules,
 ) -> Result<Pictures, SettingsError> {
-    let template = Template::parse(location).or_else(|error| bad("location", error.to_string()))?;
-    if !template.varies() && rules.max_captures != 1 {
-        return bad(
-            "location",
-            format!(
-                "\"{location}\" is one name for many captures: add %06d, {{frame}} or {{pts}}, \
-                 or set max-captures=1"
-            ),
-        );
-    }
-    if set.on_exists == OnExists::Continue && !template.has_number() {
-        return bad(
-            "on-exists",
-            format!("continue goes on with a number, and location \"{location}\" has no %d"),
-        );
-    }
+    let template = location.map(|it| template(set, it, rules)).transpose()?;
+    // Those that are only posted have no suffix.
+    let location = location.unwrap_or_default();
     let encoding = match set.encoding {
         Encoding::Jpg => codec::Encoding::Jpeg,
         Encoding::Png => codec::Encoding::Png,
@@ -310,6 +270,26 @@ fn pictures(
         crop,
         drawing,
     })
+}
+
+fn template(set: &Settings, location: &str, rules: &Rules) -> Result<Template, SettingsError> {
+    let template = Template::parse(location).or_else(|error| bad("location", error.to_string()))?;
+    if !template.varies() && rules.max_captures != 1 {
+        return bad(
+            "location",
+            format!(
+                "\"{location}\" is one name for many captures: add %06d, {{frame}} or {{pts}}, \
+                 or set max-captures=1"
+            ),
+        );
+    }
+    if set.on_exists == OnExists::Continue && !template.has_number() {
+        return bad(
+            "on-exists",
+            format!("continue goes on with a number, and location \"{location}\" has no %d"),
+        );
+    }
+    Ok(template)
 }
 
 fn labels(

@@ -27,8 +27,8 @@ use super::CAT;
 use super::config::{Config, Settings, file};
 use super::deliver::message::Outlet;
 use super::enums::Overflow;
+use super::job::Job;
 use super::nvevent;
-use super::process::Job;
 use super::properties;
 use super::run::{Rendered, Run};
 use super::stats::{Fate, Stats};
@@ -112,11 +112,13 @@ impl DsFrameCapture {
         self.submit_last(&run);
         let timeout = run.stop_limit();
         let deadline = Instant::now() + timeout;
-        let done = run
-            .gate
-            .wait(Some(timeout), || (run.worker.left() == 0).then_some(()));
+        let left = || run.worker.left() as u64 + run.posts_left_by(deadline);
+        let done = run.gate.wait(Some(timeout), || (left() == 0).then_some(()));
         if done != Wait::Ready(()) {
             self.abandon(&run);
+        }
+        if let Some(poster) = &run.poster {
+            poster.say_left(poster.close(), run.config.drain_timeout);
         }
         if let Some(channels) = &run.channels {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -151,12 +153,22 @@ impl DsFrameCapture {
             self.warn_unreceived(run, in_flight, then);
         }
         let lost = run.worker.abandon();
+        if let Some(poster) = &run.poster {
+            poster.say_left(poster.abandon(), run.config.drain_timeout);
+        }
         if lost > 0 {
             let text = format!(
                 "{lost} captures were not written within drain-timeout ({} ms) and are lost",
                 run.config.drain_timeout.as_millis()
             );
             Fault::resource(gst::ResourceError::Write, text).post_warning(self.obj().upcast_ref());
+        }
+    }
+
+    /// At the end, what a spool keeps need not be waited for.
+    fn say_kept(&self, run: &Run) {
+        if let Some(poster) = &run.poster {
+            poster.say_left(poster.kept(), run.config.drain_timeout);
         }
     }
 
@@ -202,6 +214,9 @@ impl DsFrameCapture {
     }
 
     fn submit(&self, run: &Run, mut job: Job) -> Result<(), gst::FlowError> {
+        if let Some(poster) = &run.poster {
+            poster.set_policy(self.overflow(run));
+        }
         if let Some(channels) = &run.channels {
             let sent = self.send(run, channels, &job, |channel, parcel| {
                 self.send_parcel(run, channel, parcel)
@@ -675,9 +690,12 @@ impl WaitEvent for DsFrameCapture {
         let deadline = Instant::now() + run.config.drain_timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let done = || (run.left() == 0).then_some(());
+            let done = || (run.left_by(deadline) == 0).then_some(());
             match self.wait(&run, Some(left), done)? {
-                Wait::Ready(()) => break,
+                Wait::Ready(()) => {
+                    self.say_kept(&run);
+                    break;
+                }
                 Wait::TimedOut => {
                     self.abandon(&run);
                     break;

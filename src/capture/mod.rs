@@ -11,6 +11,7 @@ pub mod deliver;
 pub mod enums;
 mod gpu_room;
 mod imp;
+pub mod job;
 pub mod name;
 pub mod nvevent;
 pub mod picture;
@@ -63,6 +64,11 @@ pub mod worker;
  * ## Into other processes
  * ``` bash
  * gst-launch-1.0 dsframeinject num-buffers=300 ! dsframecapture channel=unix:/tmp/frames.sock
+ * ```
+ *
+ * ## To a server, which may be down at times
+ * ``` bash
+ * gst-launch-1.0 dsframeinject pattern=objects num-buffers=300 ! dsframecapture classes=person cooldown=1000000000 endpoint=http://localhost:8000/captures endpoint-spool=spool
  * ```
  *
  * ## What happened before and after

@@ -18,123 +18,27 @@ use crate::fault::Fault;
 use crate::frame::map::sibling;
 use crate::frame::stats::{PictureStats, statistics};
 use crate::frame::{Frame, Snapshot, View};
-use crate::meta::{Detection, FrameMeta};
 
 use super::config::{Config, Drawing};
 use super::deliver::channel::Channels;
+use super::deliver::endpoint::Poster;
+use super::deliver::endpoint::queue::Slip;
+use super::deliver::endpoint::request::{Image, Post, posts};
 use super::deliver::files::{ANNOTATED, Companion, Files, Published, Staged, sync_names};
-use super::deliver::labels::{Labelled, Labels, Outcome, StagedLabels};
+use super::deliver::labels::{Labels, Outcome, StagedLabels};
 use super::deliver::log::{Entry, Line, Log};
 use super::deliver::message::Outlet;
 use super::deliver::quota::Quota;
+use super::deliver::report::Reporter;
 use super::deliver::{DeliverError, OpenError};
-use super::enums::OnError;
-use super::name::NameFacts;
+use super::enums::EndpointBody;
+use super::job::{Capture, Job};
+use super::name::Template;
 use super::picture::region::CropRules;
-use super::picture::{Saved, Shot, Subject, boxes, shots};
-use super::select::Reason;
+use super::picture::{Saved, Subject, boxes, shots};
 use super::stats::{Fate, Stats, Ticket};
 use super::watch::{Shown, Viewer};
 use super::worker::Process;
-
-/// What is known about a capture when it is decided.
-#[derive(Debug)]
-pub struct Facts {
-    /// Of the capture, within the element.
-    pub number: u64,
-    pub stream: u32,
-    /// Of the frame, within its stream: as the metadata counts, else as we do.
-    pub frame: u64,
-    /// ns.
-    pub pts: Option<u64>,
-    /// ns.
-    pub duration: Option<u64>,
-    /// It does not follow the frame before it.
-    pub discont: bool,
-    pub taken_at: jiff::Timestamp,
-    pub reason: Reason,
-    /// What the metadata says. Boxes are in pixels of the captured frame.
-    pub meta: FrameMeta,
-    /// Those of the detections that were asked for.
-    pub matches: Vec<usize>,
-}
-
-impl Facts {
-    /// Of a picture.
-    fn name(&self, shot: &Shot) -> NameFacts<'_> {
-        let object = match shot.subject {
-            Subject::Frame => self.surest(),
-            Subject::Object(index) => self.meta.detections.get(index).map(|it| (index, it)),
-        };
-        self.name_of(shot.seq, object)
-    }
-
-    /// Of a file about the whole frame.
-    pub fn frame_name(&self) -> NameFacts<'_> {
-        self.name_of(0, self.surest())
-    }
-
-    fn name_of<'a>(&'a self, seq: u32, object: Option<(usize, &'a Detection)>) -> NameFacts<'a> {
-        NameFacts {
-            number: self.number,
-            stream: self.stream,
-            frame: self.frame,
-            pts: self.pts,
-            utc: self.taken_at,
-            reason: self.reason.as_str(),
-            meta: &self.meta,
-            seq,
-            object,
-        }
-    }
-
-    /// The object that a picture of the whole frame is named after: of those that match the one
-    /// with the highest confidence, the first of equals.
-    fn surest(&self) -> Option<(usize, &Detection)> {
-        let matches = self.matches.iter();
-        matches
-            .filter_map(|&place| Some((place, self.meta.detections.get(place)?)))
-            .reduce(|best, next| {
-                let confidence = |(_, object): (usize, &Detection)| {
-                    object
-                        .confidence
-                        .filter(|confidence| confidence.is_finite())
-                };
-                match confidence(next) > confidence(best) {
-                    true => next,
-                    false => best,
-                }
-            })
-    }
-}
-
-/// A captured frame on its way.
-#[derive(Debug)]
-pub struct Capture {
-    pub facts: Facts,
-    pub info: VideoInfo,
-    /// Absent where only the record counts.
-    pub frame: Option<Snapshot>,
-}
-
-impl Capture {
-    fn labelled(&self, shape: [usize; 3]) -> Labelled<'_> {
-        Labelled {
-            facts: &self.facts,
-            frame_size: [self.info.width(), self.info.height()],
-            shape,
-        }
-    }
-}
-
-/// Captures that are delivered or dropped together: one, with its pre-roll before it.
-#[derive(Debug)]
-pub struct Job {
-    /// Of one stream, in the order of their delivery. None: what was delivered before is to become
-    /// whole.
-    pub captures: Vec<Capture>,
-    pub ticket: Arc<Ticket>,
-}
 
 /// A capture that is ready to be committed.
 #[derive(Debug)]
@@ -153,12 +57,15 @@ struct Waiting {
     subject: Subject,
     /// With boxes and labels, beside one without.
     is_copy: bool,
-    staged: Staged,
+    /// Where it is written.
+    staged: Option<Staged>,
+    /// Where it is posted.
+    image: Option<Image>,
 }
 
 /// What pictures are made, and where they go.
 struct Pictures {
-    files: Files,
+    files: Option<Files>,
     quota: Option<Quota>,
     encode: codec::EncodeSettings,
     crop: Option<CropRules>,
@@ -185,17 +92,19 @@ pub struct Delivery {
     post_messages: bool,
     run: String,
     unique_id: u32,
-    on_error: OnError,
+    pub reporter: Arc<Reporter>,
     fsync: bool,
     pub outlet: Arc<Outlet>,
     stats: Arc<Stats>,
     channels: OnceLock<Arc<Channels>>,
+    /// How posts are made.
+    body: Option<EndpointBody>,
+    poster: OnceLock<Arc<Poster>>,
     viewer: OnceLock<Viewer>,
     /// No further capture will come, and then EOS is to be posted.
     last_taken: AtomicBool,
     last_submitted: AtomicBool,
     eos_posted: AtomicBool,
-    failed: AtomicBool,
     fallback_said: AtomicBool,
     left_out_said: AtomicBool,
 }
@@ -212,12 +121,18 @@ impl Delivery {
             None => None,
             Some(pictures) => {
                 let failed = OpenError::of("location");
-                let files =
-                    Files::open(pictures.template.clone(), pictures.on_exists, config.fsync);
-                let files = files.map_err(&failed)?;
-                first = files.first_number().map_err(&failed)?;
+                let open = |template: &Template| {
+                    Files::open(template.clone(), pictures.on_exists, config.fsync).map_err(&failed)
+                };
+                let files = pictures.template.as_ref().map(open).transpose()?;
+                if let Some(files) = &files {
+                    first = files.first_number().map_err(&failed)?;
+                }
                 Some(Pictures {
-                    quota: full::quota(config, &files)?,
+                    quota: match &files {
+                        Some(files) => full::quota(config, files)?,
+                        None => None,
+                    },
                     files,
                     encode: pictures.encode,
                     crop: pictures.crop,
@@ -262,7 +177,11 @@ impl Delivery {
                     }
                     outlet.warn(&Fault::resource(gst::ResourceError::Write, text));
                 }
-                if pictures.is_none() {
+                if config
+                    .pictures
+                    .as_ref()
+                    .is_none_or(|it| it.template.is_none())
+                {
                     first = labels.first_number().map_err(&failed)?;
                 }
                 Some(labels)
@@ -294,16 +213,17 @@ impl Delivery {
             post_messages: config.post_messages,
             run: uuid::Uuid::new_v4().to_string(),
             unique_id: config.unique_id,
-            on_error: config.on_error,
+            reporter: Arc::new(Reporter::new(config.on_error, outlet.clone())),
             fsync: config.fsync,
             outlet,
             stats,
             channels: OnceLock::new(),
+            body: config.endpoint.as_ref().map(|endpoint| endpoint.body),
+            poster: OnceLock::new(),
             viewer: OnceLock::new(),
             last_taken: AtomicBool::new(false),
             last_submitted: AtomicBool::new(false),
             eos_posted: AtomicBool::new(false),
-            failed: AtomicBool::new(false),
             fallback_said: AtomicBool::new(false),
             left_out_said: AtomicBool::new(false),
         };
@@ -327,7 +247,7 @@ impl Delivery {
 
     /// Whether an error was posted by which the element is to stop.
     pub fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire)
+        self.reporter.has_failed()
     }
 
     /// A job by which what is written in parts becomes whole, where something is. As a job it holds
@@ -377,11 +297,26 @@ impl Delivery {
         let _ = self.viewer.set(viewer);
     }
 
+    /// What is committed is posted by it.
+    pub fn know_poster(&self, poster: Arc<Poster>) {
+        // Once for each run.
+        let _ = self.poster.set(poster);
+    }
+
+    /// Whether a frame is captured when it is posted, and not when it is committed.
+    fn only_posts(&self) -> bool {
+        let has_files = self.pictures.as_ref().is_some_and(|it| it.files.is_some());
+        let has_others =
+            has_files || self.log.is_some() || self.labels.is_some() || self.post_messages;
+        self.body.is_some() && !has_others
+    }
+
     /// `left` jobs are not committed.
     pub fn post_eos_if_done(&self, left: usize) {
         if self.last_taken.load(Ordering::SeqCst)
             && left == 0
             && self.channels.get().is_none_or(|it| it.in_flight() == 0)
+            && self.poster.get().is_none_or(|it| it.left_by(None) == 0)
             && !self.eos_posted.swap(true, Ordering::AcqRel)
         {
             self.outlet.saved_summary();
@@ -503,15 +438,28 @@ impl Delivery {
                 drawn,
             );
             let name = facts.name(shot);
-            let (files, bytes) = (&pictures.files, &scratch.bytes);
-            let staged = self.with_room(bytes.len(), || match is_copy {
-                false => files.stage(&name, bytes),
-                true => files.stage_beside(&name, ANNOTATED, bytes),
+            let bytes = &scratch.bytes;
+            let stage = |files: &Files| {
+                self.with_room(bytes.len(), || match is_copy {
+                    false => files.stage(&name, bytes),
+                    true => files.stage_beside(&name, ANNOTATED, bytes),
+                })
+            };
+            let staged = pictures.files.as_ref().map(stage).transpose()?;
+            let is_raw = encoding == codec::Encoding::Raw;
+            let image = self.body.map(|_| Image {
+                subject: shot.subject,
+                is_copy,
+                encoding,
+                format: is_raw.then(|| info.format().to_str().as_str()),
+                shape: [picture.height, picture.width, picture.channels],
+                bytes: bytes.clone(),
             });
             output.pictures.push(Waiting {
                 subject: shot.subject,
                 is_copy,
-                staged: staged?,
+                staged,
+                image,
             });
         }
         if !output.pictures.is_empty() {
@@ -526,7 +474,7 @@ impl Delivery {
             let labelled = capture.labelled(output.shape);
             let of_frame = |picture: &&Waiting| picture.subject == Subject::Frame;
             let picture = output.pictures.iter().find(of_frame);
-            let picture = picture.map(|picture| &picture.staged);
+            let picture = picture.and_then(|picture| picture.staged.as_ref());
             let mut outcome = self.with_room(0, || labels.stage(&labelled, picture))?;
             output.labels = outcome.staged.take();
             self.count_left_out(&outcome);
@@ -558,14 +506,19 @@ impl Delivery {
     }
 
     /// Names the pictures and their labels, and logs them: all of it, or no file stays.
-    fn publish(&self, capture: &Capture, output: Output) -> Result<Vec<Saved>, DeliverError> {
-        let bytes = output.pictures.iter().map(|p| p.staged.bytes).sum();
+    fn publish(
+        &self,
+        capture: &Capture,
+        output: Output,
+    ) -> Result<(Vec<Saved>, Vec<Post>), DeliverError> {
+        let staged = output.pictures.iter().filter_map(|p| p.staged.as_ref());
+        let bytes = staged.map(|staged| staged.bytes).sum();
         let room = self.admit(&output)?;
         let mut named = Vec::new();
         let published = self.publish_into(&mut named, capture, output);
         match &published {
             Err(_) => named.iter().for_each(Files::take_back),
-            Ok(saved) => {
+            Ok((saved, _)) => {
                 let renamed = named.iter().filter(|file| file.renamed).count();
                 let stats = &self.stats;
                 let pictures = saved.len() as u64;
@@ -585,9 +538,11 @@ impl Delivery {
         &self,
         named: &mut Vec<Published>,
         capture: &Capture,
-        output: Output,
-    ) -> Result<Vec<Saved>, DeliverError> {
+        mut output: Output,
+    ) -> Result<(Vec<Saved>, Vec<Post>), DeliverError> {
         let facts = &capture.facts;
+        let images = output.pictures.iter_mut();
+        let images: Vec<_> = images.filter_map(|picture| picture.image.take()).collect();
         let labelled = capture.labelled(output.shape);
         let (mut beside, mut apart) = (None, None);
         match output.labels.map(StagedLabels::companion) {
@@ -595,8 +550,8 @@ impl Delivery {
             Some(Err(staged)) => apart = Some(staged),
             None => (),
         }
-        let saved = match &self.pictures {
-            Some(pictures) => self.name(named, &pictures.files, output.pictures, beside)?,
+        let saved = match self.pictures.as_ref().and_then(|it| it.files.as_ref()) {
+            Some(files) => self.name(named, files, output.pictures, beside)?,
             None => Vec::new(),
         };
         if let (Some(labels), Some(staged)) = (&self.labels, apart) {
@@ -611,20 +566,29 @@ impl Delivery {
             let appended = self.with_room(0, || labels.append(&labelled, file));
             self.count_left_out(&appended?);
         }
+        if self.log.is_none() && self.body.is_none() {
+            return Ok((saved, Vec::new()));
+        }
+        let line = Line::from(Entry {
+            run: &self.run,
+            unique_id: self.unique_id,
+            facts,
+            frame_size: labelled.frame_size,
+            pictures: &saved,
+            shape: output.shape,
+            statistics: output.statistics.as_ref(),
+        });
+        // Before the log: nothing is logged that then fails.
+        let posts = match self.body {
+            Some(body) => posts(body, &line, facts.number, images)?,
+            None => Vec::new(),
+        };
         if let Some(log) = &self.log {
-            let line = Line::from(Entry {
-                run: &self.run,
-                unique_id: self.unique_id,
-                facts,
-                frame_size: labelled.frame_size,
-                pictures: &saved,
-                shape: output.shape,
-                statistics: output.statistics.as_ref(),
-            });
             let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
             self.with_room(0, || log.append(&line))?;
         }
-        Ok(saved)
+        drop(line);
+        Ok((saved, posts))
     }
 
     /// `labels` get the name of the first.
@@ -637,7 +601,10 @@ impl Delivery {
     ) -> Result<Vec<Saved>, DeliverError> {
         let mut saved = Vec::new();
         for picture in waiting {
-            let file = files.publish_with(picture.staged, labels.take())?;
+            let Some(staged) = picture.staged else {
+                continue;
+            };
+            let file = files.publish_with(staged, labels.take())?;
             saved.push(Saved {
                 subject: picture.subject,
                 is_copy: picture.is_copy,
@@ -650,10 +617,7 @@ impl Delivery {
 
     /// A capture failed: what that means is up to `on-error`.
     pub fn report(&self, fault: Fault) {
-        match self.on_error {
-            OnError::Continue => self.outlet.warn_often(&fault),
-            OnError::Fail => self.stop_for(fault),
-        }
+        self.reporter.report(fault);
     }
 }
 
@@ -710,10 +674,13 @@ impl Process for Delivery {
             self.finish();
         }
         let mut done = done.into_iter().flatten();
+        let only_posts = self.only_posts();
+        // Of the whole job.
+        let mut parcel = Vec::new();
         for capture in &job.captures {
             if job.ticket.is_settled() {
                 // Given up meanwhile, and reported as such.
-                return;
+                break;
             }
             let facts = &capture.facts;
             let panic = DeliverError::Panic {
@@ -725,8 +692,12 @@ impl Process for Delivery {
             let shown = shown.unwrap_or_default();
             let delivered = output.and_then(|output| self.publish(capture, output));
             match delivered {
-                Ok(pictures) => {
-                    job.ticket.settle_one(Fate::Captured);
+                Ok((pictures, posts)) => {
+                    let slip = Slip::new(only_posts.then(|| job.ticket.clone()));
+                    parcel.extend(posts.into_iter().map(|post| (post, slip.clone())));
+                    if !only_posts {
+                        job.ticket.settle_one(Fate::Captured);
+                    }
                     shown.show(self.viewer.get(), capture);
                     // Whoever reads `stats` on this message finds the capture counted.
                     if self.post_messages {
@@ -742,6 +713,13 @@ impl Process for Delivery {
                 }
             }
         }
+        if let Some(poster) = self.poster.get().filter(|_| !parcel.is_empty()) {
+            poster.push(parcel);
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.poster.get().map_or(0, |poster| poster.held())
     }
 
     fn committed(&self, left: usize) {

@@ -21,7 +21,7 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
     const SIDE: (u32, u32) = (0, 65_535);
     vec![
         choice("mode", "Mode", "What makes a frame one to capture", d.mode),
-        uint("interval", "Interval", "Capture every so many frames of each stream, the first included; 1 is all, 0 is automatic: 30 for pictures, 1 where only a channel, a log or messages are", ANY, d.interval),
+        uint("interval", "Interval", "Capture every so many frames of each stream, the first included; 1 is all, 0 is automatic: 30 for pictures, 1 where no location is set", ANY, d.interval),
         time("interval-time", "Interval time", "Capture one frame of each stream for so much stream time, in ns, instead of counting frames; 0 is off", d.interval_time),
         clock("start-time", "Start time", "Stream time in ns before which nothing is captured; unset by default"),
         clock("stop-time", "Stop time", "Stream time in ns from which on nothing is captured; unset by default"),

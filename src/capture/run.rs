@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gst_video::VideoInfo;
 
@@ -19,9 +19,11 @@ use crate::mem::nvmm;
 
 use super::config::Config;
 use super::deliver::channel::Channels;
+use super::deliver::endpoint::Poster;
 use super::deliver::message::Outlet;
 use super::deliver::{DeliverError, OpenError};
-use super::process::{Delivery, Job};
+use super::job::Job;
+use super::process::Delivery;
 use super::snapshot::SnapshotError;
 use super::stats::Stats;
 use super::streaming::{Input, Streaming};
@@ -81,6 +83,7 @@ pub struct Run {
     pub gate: Arc<Gate>,
     pub worker: Worker<Delivery>,
     pub channels: Option<Arc<Channels>>,
+    pub poster: Option<Arc<Poster>>,
     streaming: Mutex<Streaming>,
     requests: Mutex<Vec<Option<u32>>>,
     has_requests: AtomicBool,
@@ -133,17 +136,30 @@ impl Run {
             .map_err(|error| open_error(&error))?;
         // What is known of the run before there is one.
         let own = Arc::<OnceLock<Weak<Self>>>::default();
+        let emptied = {
+            let (run, gate) = (own.clone(), gate.clone());
+            Arc::new(move || {
+                gate.wake();
+                if let Some(run) = run.get().and_then(Weak::upgrade) {
+                    run.worker.process().post_eos_if_done(run.worker.left());
+                }
+            })
+        };
+        let poster = match config.endpoint.clone() {
+            None => None,
+            Some(rules) => {
+                let reporter = delivery.reporter.clone();
+                let counts = stats.endpoint();
+                let poster = Poster::open(rules, counts, reporter, outlet.clone(), emptied.clone());
+                let poster = Arc::new(poster?);
+                delivery.know_poster(poster.clone());
+                Some(poster)
+            }
+        };
         let channels = match config.channel.clone() {
             None => None,
             Some(rules) => {
-                let (run, gate) = (own.clone(), gate.clone());
-                let emptied = move || {
-                    gate.wake();
-                    if let Some(run) = run.get().and_then(Weak::upgrade) {
-                        run.worker.process().post_eos_if_done(run.worker.left());
-                    }
-                };
-                let channels = Channels::open(rules, Arc::new(emptied), stats.clone(), outlet);
+                let channels = Channels::open(rules, emptied, stats.clone(), outlet);
                 let channels = Arc::new(channels.map_err(|error| Fault::from(&error))?);
                 delivery.know_channels(channels.clone());
                 Some(channels)
@@ -168,6 +184,7 @@ impl Run {
             gate,
             worker,
             channels,
+            poster,
             requests: Mutex::default(),
             has_requests: AtomicBool::new(false),
             gave_up: AtomicBool::new(false),
@@ -176,11 +193,16 @@ impl Run {
         Ok(run)
     }
 
-    /// What was accepted and is not delivered: jobs, and frames that readers of a channel have not
-    /// received.
-    pub fn left(&self) -> u64 {
+    /// What was accepted and is not delivered: jobs, frames that readers of a channel have not
+    /// received, and posts that can be sent by then.
+    pub fn left_by(&self, deadline: Instant) -> u64 {
         let in_flight = self.channels.as_ref().map_or(0, |it| it.in_flight());
-        self.worker.left() as u64 + in_flight
+        self.worker.left() as u64 + in_flight + self.posts_left_by(deadline)
+    }
+
+    pub fn posts_left_by(&self, deadline: Instant) -> u64 {
+        let poster = self.poster.as_ref();
+        poster.map_or(0, |poster| poster.left_by(Some(deadline)))
     }
 
     /// The channels, where frames go nowhere else.

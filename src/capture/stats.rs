@@ -19,6 +19,8 @@ use hdrhistogram::Histogram;
 use crate::channel::{self, Hub};
 use crate::times::{Measured, Times};
 
+use super::deliver::endpoint::stats::{EndpointSnapshot, EndpointStats};
+
 /// How a selected frame ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -279,6 +281,7 @@ pub struct Stats {
     pub condition_errors: AtomicU64,
     /// In the order in which they were opened.
     channels: Mutex<Vec<(String, Arc<Hub>)>>,
+    endpoint: OnceLock<Arc<EndpointStats>>,
     /// Microseconds from frame to bytes.
     encode_time: Mutex<Histogram<u32>>,
     encode_times: Times,
@@ -313,6 +316,8 @@ pub struct Snapshot {
     pub monitor_url: Option<String>,
     pub streams: Vec<StreamSnapshot>,
     pub channels: Vec<ChannelSnapshot>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<EndpointSnapshot>,
 }
 
 /// A channel, summed over all readers that it had.
@@ -364,6 +369,7 @@ impl Default for Stats {
             metadata_left_out: AtomicU64::new(0),
             condition_errors: AtomicU64::new(0),
             channels: Mutex::default(),
+            endpoint: OnceLock::new(),
             encode_time: Mutex::new(encode_time),
             encode_times: Times::default(),
             monitor_url: OnceLock::new(),
@@ -417,6 +423,11 @@ impl Stats {
             all.add(&stream.capture_time.measured());
         }
         all
+    }
+
+    /// Those of the endpoint, made when there is one.
+    pub fn endpoint(&self) -> Arc<EndpointStats> {
+        self.endpoint.get_or_init(Arc::default).clone()
     }
 
     pub fn record_encode_time(&self, time: Duration) {
@@ -487,6 +498,7 @@ impl Stats {
             monitor_url: self.monitor_url.get().cloned(),
             streams,
             channels,
+            endpoint: self.endpoint.get().map(|endpoint| endpoint.snapshot()),
         }
     }
 }
@@ -524,6 +536,9 @@ impl Snapshot {
         }
         if let Some(url) = &self.monitor_url {
             structure = structure.field("monitor-url", url);
+        }
+        if let Some(endpoint) = &self.endpoint {
+            structure = structure.field("endpoint", endpoint.to_structure());
         }
         structure
             .field("pictures", self.pictures)
@@ -610,6 +625,7 @@ mod tests {
         let stats = Stats::default();
         stats.stream(1).count_not_selected();
         stats.set_monitor_url("http://127.0.0.1:1/".into());
+        stats.endpoint();
         let snapshot = stats.snapshot();
         let structure = snapshot.to_structure();
         let json: serde_json::Value = serde_json::from_str(&snapshot.to_json()).unwrap();
@@ -619,5 +635,14 @@ mod tests {
         fields.sort();
         assert_eq!(keys, fields);
         assert_eq!(json["streams"][0]["not-selected"], 1);
+        let inner = structure.get::<gst::Structure>("endpoint").unwrap();
+        let of_json = json["endpoint"].as_object().unwrap();
+        assert_eq!(inner.n_fields(), of_json.len());
+        assert!(
+            inner
+                .fields()
+                .all(|field| of_json.contains_key(field.as_str()))
+        );
+        assert!(Stats::default().snapshot().endpoint.is_none());
     }
 }

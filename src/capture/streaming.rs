@@ -20,7 +20,7 @@ use crate::meta::{Detection, FrameMeta, MetaReader, Source};
 use super::CAT;
 use super::config::Config;
 use super::gpu_room::GpuRoom;
-use super::process::{Capture, Facts, Job};
+use super::job::{Capture, Facts, Job};
 use super::run::{RenderError, Rendered};
 use super::select::{Best, Decision, FrameFacts, Reason, Selector};
 use super::snapshot::{SnapshotError, Snapshots};

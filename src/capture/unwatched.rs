@@ -10,8 +10,8 @@ use crate::codec::Encoding;
 use crate::fault::Fault;
 
 use super::config::Config;
+use super::job::Capture;
 use super::picture::Subject;
-use super::process::Capture;
 use super::run::Run;
 use super::stats::Stats;
 

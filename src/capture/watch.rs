@@ -19,8 +19,8 @@ use crate::monitor::{GALLERY, Registered, Report, Samples, Server, families};
 use super::CAT;
 use super::config::Config;
 use super::deliver::message::Budget;
+use super::job::Capture;
 use super::picture::Subject;
-use super::process::Capture;
 use super::run::Run;
 use super::stats::{ChannelSnapshot, Counts, Stats};
 

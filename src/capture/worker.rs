@@ -35,6 +35,11 @@ pub trait Process: Send + Sync + 'static {
     /// Runs in order, never twice at a time. `None`: `work` panicked. Settles the ticket.
     fn commit(&self, job: Self::Job, done: Option<Self::Done>);
 
+    /// What was committed and still takes up room. Asked with the queue locked.
+    fn held(&self) -> usize {
+        0
+    }
+
     /// After each commit, with nothing locked; `left` jobs are not committed yet.
     fn committed(&self, left: usize);
 }
@@ -79,6 +84,10 @@ pub struct Worker<P: Process> {
 impl<P: Process> Shared<P> {
     fn state(&self) -> MutexGuard<'_, State<P>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_room(&self, state: &State<P>) -> bool {
+        state.uncommitted() + self.process.held() < self.bound
     }
 
     fn run(&self) {
@@ -243,7 +252,7 @@ impl<P: Process> Worker<P> {
     }
 
     pub fn has_room(&self) -> bool {
-        self.shared.state().uncommitted() < self.shared.bound
+        self.shared.has_room(&self.shared.state())
     }
 
     /// Jobs accepted and not committed.
@@ -271,7 +280,7 @@ impl<P: Process> Worker<P> {
     pub fn submit(&self, job: P::Job) -> Result<(), P::Job> {
         let ticket = self.shared.process.ticket(&job).clone();
         let mut state = self.shared.state();
-        if state.uncommitted() >= self.shared.bound {
+        if !self.shared.has_room(&state) {
             return Err(job);
         }
         state.push(ticket, job);
@@ -287,7 +296,7 @@ impl<P: Process> Worker<P> {
         let ticket = self.shared.process.ticket(&job).clone();
         let mut state = self.shared.state();
         let mut dropped = None;
-        if state.uncommitted() >= self.shared.bound {
+        if !self.shared.has_room(&state) {
             let Some(oldest) = state.pop_oldest() else {
                 return Some(job);
             };

@@ -51,16 +51,14 @@ pub fn limits(
             ),
         };
     };
-    let Some(pictures) = pictures else {
+    let named = pictures.and_then(|it| Some((it.on_exists, it.template.as_ref()?)));
+    let Some((on_exists, template)) = named else {
         return bad(
             property,
             "limits the files at location, and location is not set",
         );
     };
-    if set.on_full == OnFull::Rotate
-        && pictures.on_exists == OnExists::Overwrite
-        && !pictures.template.varies()
-    {
+    if set.on_full == OnFull::Rotate && on_exists == OnExists::Overwrite && !template.varies() {
         return bad(
             "on-full",
             "rotate has nothing to delete with on-exists=overwrite and one name: take another \

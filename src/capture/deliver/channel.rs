@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::capture::job::Capture;
 use crate::capture::name::Template;
-use crate::capture::process::Capture;
 use crate::capture::stats::{Fate, Stats, Ticket};
 use crate::channel::{self, Access, Address, Hub, Notice, Parcel, Receipt, Tell, Wake, Writer};
 use crate::fault::Fault;

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::capture::job::Facts;
 use crate::capture::picture::{Saved, Subject};
-use crate::capture::process::Facts;
 use crate::frame::stats::PictureStats;
 use crate::meta::{Classifier, Detection};
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 
 use crate::capture::CAT;
+use crate::capture::job::Facts;
 use crate::capture::picture::Saved;
-use crate::capture::process::Facts;
 use crate::fault::Fault;
 
 /// `dsframecapture-saved` messages in a second, at most.
@@ -129,6 +129,32 @@ impl Outlet {
                     .build()
             });
         }
+    }
+
+    /// The element message `dsframecapture-endpoint`: the server is left alone (`state` open), tried
+    /// again (half-open), or answers (closed). `failures` in a row brought that about, the last of
+    /// them for this `reason`.
+    pub fn endpoint(&self, state: &str, failures: u32, reason: &str, endpoint: &str) {
+        let structure = gst::Structure::builder("dsframecapture-endpoint")
+            .field("state", state)
+            .field("failures", failures)
+            .field("reason", reason)
+            .field("endpoint", endpoint)
+            .build();
+        self.post(|element| {
+            gst::message::Element::builder(structure)
+                .src(element)
+                .build()
+        });
+    }
+
+    pub fn info(&self, text: &str) {
+        self.post(|element| {
+            gst::info!(CAT, obj = element, "{text}");
+            gst::message::Info::builder(gst::ResourceError::Write, text)
+                .src(element)
+                .build()
+        });
     }
 
     /// A warning about one of possibly many captures.

@@ -2,15 +2,17 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! How captures leave: as files, labels, log lines, bus messages and through channels.
+//! How captures leave: as files, labels, log lines, bus messages, through channels and to servers.
 
 pub mod channel;
+pub mod endpoint;
 pub mod files;
 pub mod labels;
 pub mod lines;
 pub mod log;
 pub mod message;
 pub mod quota;
+pub mod report;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -55,6 +57,8 @@ pub enum DeliverError {
     },
     #[error("property \"channel\": {name}: {reason}")]
     Channel { name: String, reason: String },
+    #[error("cannot put into words what is to be posted: {0}")]
+    Endpoint(#[from] serde_json::Error),
     #[error("encoding frame {frame} of stream {stream} went wrong; please report this")]
     Panic { stream: u32, frame: u64 },
 }
@@ -136,9 +140,9 @@ impl From<&DeliverError> for Fault {
             error if error.is_full_disk() => Self::resource(gst::ResourceError::NoSpaceLeft, error),
             DeliverError::Limit { .. } => Self::resource(gst::ResourceError::Settings, error),
             DeliverError::Channel { .. } => Self::resource(gst::ResourceError::OpenWrite, error),
-            DeliverError::Write { .. } | DeliverError::Exists { .. } => {
-                Self::resource(gst::ResourceError::Write, error)
-            }
+            DeliverError::Write { .. }
+            | DeliverError::Exists { .. }
+            | DeliverError::Endpoint(_) => Self::resource(gst::ResourceError::Write, error),
             DeliverError::Labels { .. } => Self::resource(gst::ResourceError::Settings, error),
             DeliverError::Journal { .. } => Self::resource(gst::ResourceError::Read, error),
             DeliverError::Encode { .. } => Self::stream(gst::StreamError::Encode, error),

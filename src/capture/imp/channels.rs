@@ -13,7 +13,7 @@ use gst::subclass::prelude::*;
 use super::DsFrameCapture;
 use crate::capture::deliver::channel::{Channel, Channels};
 use crate::capture::enums::Overflow;
-use crate::capture::process::Job;
+use crate::capture::job::Job;
 use crate::capture::run::Run;
 use crate::capture::stats::Fate;
 use crate::channel::{Full, NoRoom, Parcel};

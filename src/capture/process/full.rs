@@ -22,13 +22,14 @@ const TRIES: u32 = 16;
 
 /// The limits of a run, if it has any.
 pub fn quota(config: &Config, files: &Files) -> Result<Option<Quota>, OpenError> {
-    let (Some(limits), Some(pictures)) = (config.limits, &config.pictures) else {
+    let template = config.pictures.as_ref().and_then(|it| it.template.clone());
+    let (Some(limits), Some(template)) = (config.limits, template) else {
         return Ok(None);
     };
     let form = config.labels.as_ref().map(|LabelRules { form, .. }| form);
     let mut others: Vec<PathBuf> = config.log.iter().cloned().collect();
     let mut rules = Belonging {
-        pictures: pictures.template.clone(),
+        pictures: template,
         labels: LabelFiles::None,
         others: Vec::new(),
         others_named: None,
@@ -74,14 +75,16 @@ impl Delivery {
 
     /// Room for the files of a capture, where there are limits.
     pub(super) fn admit(&self, output: &Output) -> Result<Option<Room>, DeliverError> {
-        let (Some(quota), Some(pictures)) = (self.quota(), &self.pictures) else {
+        let files = self.pictures.as_ref().and_then(|it| it.files.as_ref());
+        let (Some(quota), Some(files)) = (self.quota(), files) else {
             return Ok(None);
         };
         let labels = output.labels.as_ref().map(|labels| &labels.staged);
-        let staged = output.pictures.iter().map(|picture| &picture.staged);
+        let pictures = output.pictures.iter();
+        let staged = pictures.filter_map(|picture| picture.staged.as_ref());
         let staged = || staged.clone().chain(labels);
         let replaced = staged().map(|file| file.path());
-        let replaced = replaced.filter(|path| pictures.files.will_replace(path));
+        let replaced = replaced.filter(|path| files.will_replace(path));
         let need = Need {
             pictures: output.pictures.iter().filter(|p| !p.is_copy).count() as u64,
             bytes: staged().map(|file| file.bytes).sum(),
@@ -140,8 +143,6 @@ impl Delivery {
 
     /// Ends the capture with an error.
     pub fn stop_for(&self, fault: Fault) {
-        if !self.failed.swap(true, Ordering::AcqRel) {
-            self.outlet.error(fault);
-        }
+        self.reporter.stop(fault);
     }
 }

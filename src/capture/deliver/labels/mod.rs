@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::capture::enums::OnExists;
+use crate::capture::job::Facts;
 use crate::capture::name::Template;
-use crate::capture::process::Facts;
 use crate::meta::Detection;
 
 use super::DeliverError;

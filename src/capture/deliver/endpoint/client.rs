@@ -1,0 +1,372 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Posts by HTTP and HTTPS: one request at a time over one connection.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use rustls::CertificateError;
+use ureq::config::Config;
+use ureq::http::{Response, Uri, header};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Body, Error, Proxy};
+
+use super::EndpointRules;
+use super::request::Post;
+use super::retry::{Verdict, retry_after, verdict};
+use super::secrets::Credentials;
+
+/// Of an answer nobody reads, so that the next post can have the connection.
+const MAX_ANSWER: u64 = 64 << 10;
+/// Shown of what a server says.
+const MAX_SHOWN: usize = 200;
+
+/// What became of an attempt.
+#[derive(Debug)]
+pub enum Outcome {
+    Accepted,
+    /// It may be accepted another time; the server may say when.
+    Later(String, Option<Duration>),
+    /// It may be accepted with other credentials.
+    Unauthorised(String),
+    /// It will never be accepted.
+    Refused(String),
+}
+
+pub struct Client {
+    agent: Agent,
+    uri: Uri,
+    host: String,
+    timeout: Duration,
+}
+
+/// What cannot be used, and the property that says so.
+#[derive(Debug)]
+pub struct ClientError {
+    pub property: &'static str,
+    pub reason: String,
+}
+
+impl Client {
+    pub fn new(rules: &EndpointRules) -> Result<Self, ClientError> {
+        let mut config = Agent::config_builder()
+            // What they mean is decided here.
+            .http_status_as_error(false)
+            // Credentials are for this server and no other.
+            .max_redirects(0)
+            .max_idle_connections(1)
+            .max_idle_connections_per_host(1)
+            .timeout_global(Some(rules.timeout))
+            .user_agent(concat!("gst-plugin-dsframe/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(&rules.uri) {
+            config = config.proxy(None::<Proxy>);
+        }
+        if rules.uri.scheme_str() == Some("https") {
+            config = config.tls_config(tls(rules.ca_file.as_deref())?);
+        }
+        let connector = DefaultConnector::new();
+        Ok(Self {
+            agent: Agent::with_parts(config.build(), connector, Names),
+            uri: rules.uri.clone(),
+            host: rules
+                .uri
+                .authority()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            timeout: rules.timeout,
+        })
+    }
+
+    /// Ends an attempt that another thread is at, and refuses further ones.
+    pub fn shut_down(&self) {
+        self.agent.clone().shutdown();
+    }
+
+    pub fn post(&self, post: &Post, credentials: &Credentials) -> Outcome {
+        let mut request = self
+            .agent
+            .post(&self.uri)
+            .header("Idempotency-Key", &post.key);
+        if let Some(content_type) = &post.content_type {
+            request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        for (name, value) in &post.headers {
+            request = request.header(name, value);
+        }
+        for (name, value) in credentials.headers() {
+            request = request.header(name, value);
+        }
+        match request.send(post.body.as_slice()) {
+            Ok(response) => self.outcome(response),
+            Err(error) => Outcome::Later(self.explain(&error), None),
+        }
+    }
+
+    fn outcome(&self, mut response: Response<Body>) -> Outcome {
+        let status = response.status();
+        let text = |name| {
+            let value = response.headers().get(name)?;
+            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let asked =
+            text(header::RETRY_AFTER).and_then(|value| retry_after(&value, SystemTime::now()));
+        let location = text(header::LOCATION);
+        // What was accepted stays accepted, whatever becomes of the rest of the answer.
+        let _ = response
+            .body_mut()
+            .with_config()
+            .limit(MAX_ANSWER)
+            .read_to_vec();
+        let said = format!("{} answers {status}", self.host);
+        match verdict(status.as_u16()) {
+            Verdict::Accepted => Outcome::Accepted,
+            Verdict::Later => Outcome::Later(said, asked),
+            Verdict::Unauthorised => Outcome::Unauthorised(said),
+            Verdict::Refused if status.is_redirection() => {
+                let to = location.as_deref().map_or("nowhere".into(), place);
+                Outcome::Refused(format!(
+                    "{said} and redirects to {to}: redirects are not followed, as credentials \
+                     are for one server only; set endpoint to the final address"
+                ))
+            }
+            Verdict::Refused => Outcome::Refused(said),
+        }
+    }
+
+    /// What to do about it.
+    fn explain(&self, error: &Error) -> String {
+        let host = &self.host;
+        match error {
+            Error::Timeout(_) => format!(
+                "no answer from {host} within endpoint-timeout ({} ms)",
+                self.timeout.as_millis()
+            ),
+            Error::HostNotFound => unknown_host(host, "no address"),
+            Error::Other(error) => match error.downcast_ref::<UnknownHost>() {
+                Some(UnknownHost(error)) => unknown_host(host, error),
+                None => format!("{host}: {error}"),
+            },
+            Error::Rustls(error) => self.explain_tls(error),
+            Error::Io(error) => match error.get_ref().and_then(|it| it.downcast_ref()) {
+                Some(error) => self.explain_tls(error),
+                None if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    format!("nothing listens at {host}: is the server running?")
+                }
+                None => format!("the connection to {host} broke: {error}"),
+            },
+            error => format!("{host}: {error}"),
+        }
+    }
+
+    fn explain_tls(&self, error: &rustls::Error) -> String {
+        let host = &self.host;
+        let rustls::Error::InvalidCertificate(certificate) = error else {
+            return format!("no TLS connection to {host}: {error}");
+        };
+        let (what, remedy) = match certificate {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
+                "has expired",
+                "renew it on the server, or set this machine's clock",
+            ),
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                ("is not valid yet", "set this machine's clock")
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                (
+                    "is for another host",
+                    "set endpoint to the name that it is for",
+                )
+            }
+            CertificateError::UnknownIssuer => (
+                "is by an authority that is not trusted",
+                "set endpoint-ca-file to the certificate of that authority",
+            ),
+            _ => ("cannot be used", "see to it on the server"),
+        };
+        format!("the certificate of {host} {what}: {remedy} ({error})")
+    }
+}
+
+fn unknown_host(host: &str, error: impl fmt::Display) -> String {
+    format!("the host of {host} has no address: check endpoint, and the name service ({error})")
+}
+
+/// Without the part that may hold what is not to be seen, and of a length that can be shown.
+pub fn place(url: &str) -> String {
+    let place = url.split(['?', '#']).next().unwrap_or_default();
+    // `user:password@` of a redirect.
+    let place = match (place.split_once("://"), place.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => place.to_owned(),
+    };
+    let plain = place.chars().filter(|char| !char.is_control());
+    plain.take(MAX_SHOWN).collect()
+}
+
+fn is_loopback(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Whether what is sent there can be read on the way.
+pub fn is_open_to_others(uri: &Uri) -> bool {
+    uri.scheme_str() != Some("https") && !is_loopback(uri)
+}
+
+fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, ClientError> {
+    let certificates = match ca_file {
+        Some(path) => certificates(path).map_err(|reason| ClientError {
+            property: "endpoint-ca-file",
+            reason: format!("{}: {reason}", path.display()),
+        })?,
+        None => {
+            let found = rustls_native_certs::load_native_certs();
+            if found.certs.is_empty() {
+                let errors = found.errors.iter().map(|error| format!(": {error}"));
+                return Err(ClientError {
+                    property: "endpoint",
+                    reason: format!(
+                        "this system has no certificates of authorities to trust: install \
+                         ca-certificates, or set endpoint-ca-file{}",
+                        errors.collect::<String>()
+                    ),
+                });
+            }
+            let of = |der: &_| Certificate::from_der(AsRef::<[u8]>::as_ref(der)).to_owned();
+            found.certs.iter().map(of).collect()
+        }
+    };
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&certificates))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build())
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
+    let pem = std::fs::read(path).map_err(|error| error.to_string())?;
+    let mut roots = rustls::RootCertStore::empty();
+    let mut all = Vec::new();
+    for item in parse_pem(&pem) {
+        let item = item.map_err(|error| error.to_string())?;
+        if let PemItem::Certificate(certificate) = item {
+            let der = rustls::pki_types::CertificateDer::from(certificate.der());
+            roots.add(der).map_err(|error| error.to_string())?;
+            all.push(certificate.to_owned());
+        }
+    }
+    match all.is_empty() {
+        true => Err("has no certificate in PEM (BEGIN CERTIFICATE)".into()),
+        false => Ok(all),
+    }
+}
+
+/// Asks for addresses on a thread that has a name, as nothing ends a question before its time.
+#[derive(Debug)]
+struct Names;
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct UnknownHost(io::Error);
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let host = uri.host().ok_or(Error::HostNotFound)?;
+        let default = if uri.scheme_str() == Some("https") {
+            443
+        } else {
+            80
+        };
+        let port = uri.port_u16().unwrap_or(default);
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let found = match bare.parse() {
+            Ok(ip) => vec![SocketAddr::new(ip, port)],
+            Err(_) => look_up((host.to_owned(), port), *timeout.after)
+                .map_err(|error| error.unwrap_or(Error::Timeout(timeout.reason)))?,
+        };
+        let mut addresses = self.empty();
+        let family = config.ip_family();
+        let wanted = family.keep_wanted(found.into_iter());
+        wanted.take(16).for_each(|address| addresses.push(address));
+        match addresses.is_empty() {
+            true => Err(Error::HostNotFound),
+            false => Ok(addresses),
+        }
+    }
+}
+
+/// `None`: not in time.
+fn look_up(name: (String, u16), limit: Duration) -> Result<Vec<SocketAddr>, Option<Error>> {
+    let (sender, answer) = mpsc::sync_channel(1);
+    thread::Builder::new()
+        .name("dsframe-dns".into())
+        .spawn(move || {
+            let found = name.to_socket_addrs().map(Iterator::collect);
+            // Nobody may be waiting any more.
+            let _ = sender.send(found);
+        })
+        .map_err(Error::Io)?;
+    match answer.recv_timeout(limit) {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => Err(Some(Error::Other(Box::new(UnknownHost(error))))),
+        Err(RecvTimeoutError::Timeout) => Err(None),
+        Err(RecvTimeoutError::Disconnected) => Err(Some(Error::HostNotFound)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_shown_without_secrets() {
+        for (url, expected) in [
+            ("https://a/b?token=x#y", "https://a/b"),
+            ("https://user:pass@a/b", "https://a/b"),
+            ("/b\r\nSet-Cookie: x", "/bSet-Cookie: x"),
+            ("", ""),
+        ] {
+            assert_eq!(place(url), expected);
+        }
+        assert_eq!(place(&"x".repeat(1000)).len(), MAX_SHOWN);
+    }
+
+    #[test]
+    fn loopback_is_known_by_name_and_number() {
+        let loopback = |url: &str| is_loopback(&url.parse().unwrap());
+        for url in [
+            "http://localhost:1/",
+            "http://127.9.0.1/",
+            "http://[::1]:8/",
+        ] {
+            assert!(loopback(url), "{url}");
+        }
+        for url in [
+            "http://localhost.example/",
+            "http://10.0.0.1/",
+            "http://[::2]/",
+        ] {
+            assert!(!loopback(url), "{url}");
+        }
+        assert!(is_open_to_others(&"http://a/".parse().unwrap()));
+        assert!(!is_open_to_others(&"https://a/".parse().unwrap()));
+    }
+}

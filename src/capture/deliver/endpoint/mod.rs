@@ -1,0 +1,526 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Captures to a server: a bounded queue, one thread that posts in the order of the commits, and a
+//! folder for what cannot be posted now.
+
+pub mod breaker;
+pub mod client;
+pub mod queue;
+pub mod request;
+pub mod retry;
+pub mod secrets;
+pub mod spool;
+pub mod stats;
+mod thread;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use ureq::http::Uri;
+
+use crate::capture::enums::{EndpointBody, Overflow};
+use crate::capture::stats::Fate;
+use crate::fault::Fault;
+
+use super::message::Outlet;
+use super::report::Reporter;
+use breaker::{Breaker, Phase};
+use client::Client;
+use queue::{Entry, Queue, Slip};
+use request::Post;
+use retry::Retry;
+use secrets::Secrets;
+use spool::{Index, Opened, Spool};
+use stats::EndpointStats;
+
+/// How long the thread may take to notice that it is to end.
+const STUCK: Duration = Duration::from_secs(1);
+
+/// Where posts go, and how.
+#[derive(Debug, Clone)]
+pub struct EndpointRules {
+    pub uri: Uri,
+    /// The address as it may be shown: without its query.
+    pub shown: String,
+    pub body: EndpointBody,
+    /// Of one attempt.
+    pub timeout: Duration,
+    pub retry: Retry,
+    pub breaker_threshold: u32,
+    pub breaker_timeout: Duration,
+    pub secrets: Secrets,
+    pub ca_file: Option<PathBuf>,
+    pub spool: Option<PathBuf>,
+    pub spool_max_bytes: u64,
+    /// Jobs whose posts may wait in memory.
+    pub queue_size: usize,
+}
+
+/// Told, without any lock, when there is less to wait for.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// What is not sent at the end.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// In the spool, for the next run.
+    pub kept: u64,
+    pub lost: u64,
+}
+
+struct State {
+    queue: Queue,
+    /// Of the spool.
+    index: Index,
+    /// Bytes of files that are being written to it.
+    reserved: u64,
+    /// Numbers order all posts, in memory and in the spool.
+    next: u64,
+    /// What is being sent.
+    current: Option<u64>,
+    breaker: Breaker,
+    /// Nothing is tried before.
+    pause: Option<Instant>,
+    stopping: bool,
+    /// Whatever an attempt that is still under way brings is nobody's business any more.
+    closed: bool,
+    running: bool,
+}
+
+struct Shared {
+    rules: EndpointRules,
+    client: Client,
+    spool: Option<Spool>,
+    state: Mutex<State>,
+    changed: Condvar,
+    /// What `overflow` means now, as the streaming thread found out.
+    policy: AtomicU8,
+    stats: Arc<EndpointStats>,
+    reporter: Arc<Reporter>,
+    outlet: Arc<Outlet>,
+    emptied: Wake,
+    said_kept: AtomicBool,
+}
+
+/// The way to the endpoint, for one run of the element.
+pub struct Poster {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What became of a post that was to be kept.
+enum Stored {
+    Kept,
+    Gone,
+    NoRoom,
+    Failed(std::io::Error),
+}
+
+impl Poster {
+    /// Reads the secrets, opens the spool and starts the thread.
+    pub fn open(
+        rules: EndpointRules,
+        stats: Arc<EndpointStats>,
+        reporter: Arc<Reporter>,
+        outlet: Arc<Outlet>,
+        emptied: Wake,
+    ) -> Result<Self, Fault> {
+        let settings =
+            |error: &dyn std::fmt::Display| Fault::resource(gst::ResourceError::Settings, error);
+        let credentials = rules.secrets.read().map_err(|error| settings(&error))?;
+        if rules.secrets.is_any() && client::is_open_to_others(&rules.uri) {
+            let text = format!(
+                "{} is not encrypted: token and headers can be read on the way. Use https",
+                rules.shown
+            );
+            outlet.warn(&Fault::resource(gst::ResourceError::Settings, text));
+        }
+        let client = Client::new(&rules).map_err(|error| {
+            settings(&format!(
+                "property \"{}\": {}",
+                error.property, error.reason
+            ))
+        })?;
+        let mut state = State {
+            queue: Queue::default(),
+            index: Index::default(),
+            reserved: 0,
+            next: 0,
+            current: None,
+            breaker: Breaker::new(rules.breaker_threshold, rules.breaker_timeout),
+            pause: None,
+            stopping: false,
+            closed: false,
+            running: true,
+        };
+        let mut spool = None;
+        if let Some(folder) = &rules.spool {
+            let opened = Spool::open(folder, rules.spool_max_bytes).map_err(|error| {
+                let text = format!(
+                    "property \"endpoint-spool\": cannot use {}: {error}",
+                    folder.display()
+                );
+                Fault::resource(gst::ResourceError::OpenWrite, text)
+            })?;
+            let Opened {
+                spool: open,
+                index,
+                next,
+            } = opened;
+            spool = Some(open);
+            (state.index, state.next) = (index, next);
+        }
+        let shared = Arc::new(Shared {
+            rules,
+            client,
+            spool,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            policy: AtomicU8::new(Overflow::Block as u8),
+            stats,
+            reporter,
+            outlet,
+            emptied,
+            said_kept: AtomicBool::new(false),
+        });
+        shared.show(&shared.state());
+        let thread = Builder::new().name("dsframepost".into()).spawn({
+            let shared = shared.clone();
+            move || shared.run(credentials)
+        });
+        let thread = thread.map_err(|error| {
+            let text = format!("cannot start the thread that posts: {error}");
+            Fault::core(gst::CoreError::Thread, text)
+        })?;
+        Ok(Self {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// What `overflow` means here and now.
+    pub fn set_policy(&self, policy: Overflow) {
+        self.shared.policy.store(policy as u8, Ordering::Relaxed);
+    }
+
+    /// Jobs that wait in memory and are waited for.
+    pub fn held(&self) -> usize {
+        let blocks = self.shared.spool.is_none() && self.shared.policy() == Overflow::Block;
+        match blocks {
+            true => self.shared.state().queue.jobs(),
+            false => 0,
+        }
+    }
+
+    /// Takes the posts of a job. Called by one thread at a time.
+    pub fn push(&self, posts: Vec<(Post, Arc<Slip>)>) {
+        let shared = &self.shared;
+        let mut state = shared.state();
+        let numbers = state.next..;
+        state.next += posts.len() as u64;
+        let entry = |((post, slip), number)| Entry {
+            number,
+            post: Arc::new(post),
+            slip,
+        };
+        let job: VecDeque<_> = posts.into_iter().zip(numbers).map(entry).collect();
+        if state.closed {
+            drop(state);
+            shared.drop_all(job, Fate::DroppedTimeout);
+            return;
+        }
+        let has_room = state.queue.idle_jobs(state.current) < shared.rules.queue_size;
+        if let Some(spool) = &shared.spool {
+            let flows = state.index.is_empty()
+                && state.reserved == 0
+                && state.pause.is_none()
+                && state.breaker.phase() == Phase::Closed;
+            if !(has_room && flows) {
+                drop(state);
+                job.into_iter().for_each(|entry| shared.keep(spool, entry));
+                return;
+            }
+        }
+        let mut dropped = None;
+        match shared.policy() {
+            _ if has_room => state.queue.push(job),
+            Overflow::Block => state.queue.push(job),
+            Overflow::DropNewest => dropped = Some(job),
+            Overflow::DropOldest | Overflow::Auto => {
+                let current = state.current;
+                dropped = state.queue.pop_idle(current);
+                match dropped {
+                    Some(_) => state.queue.push(job),
+                    None => dropped = Some(job),
+                }
+            }
+        }
+        shared.show(&state);
+        drop(state);
+        shared.changed.notify_all();
+        if let Some(dropped) = dropped {
+            shared.warn_dropped("queue-size are waiting already");
+            shared.drop_all(dropped, Fate::DroppedOverflow);
+        }
+    }
+
+    /// Posts that are waited for: until a time, if that is all the time there is. What is in the
+    /// spool is safe, and not waited for in vain.
+    pub fn left_by(&self, deadline: Option<Instant>) -> u64 {
+        let state = self.shared.state();
+        let waiting = state.queue.posts() as u64;
+        let later = |pause| deadline.is_some_and(|deadline| pause > deadline);
+        let is_vain = state.breaker.phase() == Phase::Open || state.pause.is_some_and(later);
+        match is_vain {
+            true => waiting,
+            false => waiting + state.index.len() as u64,
+        }
+    }
+
+    /// Gives up waiting: what is in memory is kept, where there is a spool, and else lost.
+    pub fn abandon(&self) -> Left {
+        let shared = &self.shared;
+        if let Some(spool) = &shared.spool {
+            shared.spill(spool);
+        }
+        let mut state = shared.state();
+        let lost = state.queue.drain();
+        let left = Left {
+            kept: state.index.len() as u64,
+            lost: lost.len() as u64,
+        };
+        shared.show(&state);
+        drop(state);
+        shared.drop_all(lost, Fate::DroppedTimeout);
+        left
+    }
+
+    /// What is in the spool now.
+    pub fn kept(&self) -> Left {
+        Left {
+            kept: self.shared.state().index.len() as u64,
+            lost: 0,
+        }
+    }
+
+    /// What is left behind, in words. Nothing where that was said already.
+    pub fn say_left(&self, left: Left, timeout: Duration) {
+        let shared = &self.shared;
+        let mut parts = Vec::new();
+        if left.kept > 0
+            && let Some(folder) = &shared.rules.spool
+            && !shared.said_kept.swap(true, Ordering::AcqRel)
+        {
+            parts.push(format!(
+                "{} posts are kept in {} and are sent by the next run",
+                left.kept,
+                folder.display()
+            ));
+        }
+        if left.lost > 0 {
+            parts.push(format!(
+                "{} posts were not sent to {} within drain-timeout ({} ms) and are lost",
+                left.lost,
+                shared.rules.shown,
+                timeout.as_millis()
+            ));
+        }
+        if !parts.is_empty() {
+            let text = parts.join("; ");
+            let fault = Fault::resource(gst::ResourceError::Write, text);
+            shared.outlet.warn(&fault);
+        }
+    }
+
+    /// Ends the thread, whatever it is at, and frees the spool for its next user.
+    pub fn close(&self) -> Left {
+        let shared = &self.shared;
+        let Some(thread) = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        else {
+            return Left::default();
+        };
+        shared.state().stopping = true;
+        shared.changed.notify_all();
+        // Ends an attempt.
+        shared.client.shut_down();
+        let deadline = Instant::now() + STUCK;
+        let mut state = shared.state();
+        while state.running {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = shared.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let is_stuck = state.running;
+        drop(state);
+        let left = self.abandon();
+        shared.state().closed = true;
+        if let Some(spool) = &shared.spool {
+            spool.unlock();
+        }
+        // Stuck, it is left to itself: it owns all it touches. And it may be this one that lets go
+        // of the run last.
+        if !is_stuck && thread.thread().id() != std::thread::current().id() {
+            // Panics are caught where they happen.
+            let _ = thread.join();
+        }
+        left
+    }
+}
+
+impl Drop for Poster {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn policy(&self) -> Overflow {
+        match self.policy.load(Ordering::Relaxed) {
+            1 => Overflow::Block,
+            3 => Overflow::DropNewest,
+            _ => Overflow::DropOldest,
+        }
+    }
+
+    /// Into `stats`.
+    fn show(&self, state: &State) {
+        let set = |counter: &AtomicU64, value| counter.store(value, Ordering::Relaxed);
+        set(&self.stats.waiting, state.queue.posts() as u64);
+        set(&self.stats.spooled, state.index.len() as u64);
+        set(&self.stats.spooled_bytes, state.index.bytes());
+        self.stats.set_phase(state.breaker.phase());
+    }
+
+    fn drop_all(&self, entries: impl IntoIterator<Item = Entry>, fate: Fate) {
+        for entry in entries {
+            self.stats.dropped.fetch_add(1, Ordering::Relaxed);
+            entry.slip.say(fate);
+        }
+        (self.emptied)();
+    }
+
+    fn warn_dropped(&self, why: &str) {
+        let text = format!("posts to {} are dropped: {why}", self.rules.shown);
+        let fault = Fault::resource(gst::ResourceError::Busy, text);
+        self.outlet.warn_often(&fault);
+    }
+
+    /// A post for the spool.
+    fn keep(&self, spool: &Spool, entry: Entry) {
+        match self.store(spool, &entry, false) {
+            Stored::Kept | Stored::Gone => entry.slip.say(Fate::Captured),
+            Stored::NoRoom => {
+                self.warn_full();
+                self.drop_all([entry], Fate::DroppedOverflow);
+            }
+            Stored::Failed(error) => {
+                self.warn_unkept(spool, &error);
+                let mut state = self.state();
+                if state.queue.idle_jobs(state.current) < self.rules.queue_size {
+                    state.queue.push(VecDeque::from([entry]));
+                    self.show(&state);
+                } else {
+                    drop(state);
+                    self.drop_all([entry], Fate::DroppedOverflow);
+                }
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    fn warn_full(&self) {
+        self.warn_dropped("endpoint-spool holds endpoint-spool-max-bytes already");
+    }
+
+    fn warn_unkept(&self, spool: &Spool, error: &std::io::Error) {
+        let text = format!(
+            "property \"endpoint-spool\": cannot keep a post in {}: {error}",
+            spool.folder().display()
+        );
+        let code = match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                gst::ResourceError::NoSpaceLeft
+            }
+            _ => gst::ResourceError::Write,
+        };
+        self.outlet.warn_often(&Fault::resource(code, text));
+    }
+
+    /// Writes a post into the spool, out of the queue if it is there. The oldest go for it where
+    /// `overflow` says so.
+    fn store(&self, spool: &Spool, entry: &Entry, is_queued: bool) -> Stored {
+        let size = spool::file_size(&entry.post);
+        if size > spool.max_bytes {
+            return Stored::NoRoom;
+        }
+        loop {
+            let mut state = self.state();
+            if state.index.bytes() + state.reserved + size <= spool.max_bytes {
+                state.reserved += size;
+                break;
+            }
+            let oldest = state.index.first_but(state.current);
+            let older = oldest.filter(|oldest| *oldest < entry.number);
+            let Some(older) = older.filter(|_| self.policy() == Overflow::DropOldest) else {
+                return Stored::NoRoom;
+            };
+            state.index.remove(older);
+            self.show(&state);
+            drop(state);
+            // Should it stay, the next run sends it.
+            let _ = spool.remove(older);
+            self.stats.dropped.fetch_add(1, Ordering::Relaxed);
+            self.warn_full();
+        }
+        let written = spool.write(entry.number, &entry.post);
+        let mut state = self.state();
+        state.reserved -= size;
+        match written {
+            Ok(_) if is_queued && state.queue.pop(entry.number).is_none() => {
+                drop(state);
+                // Sent or dropped meanwhile.
+                let _ = spool.remove(entry.number);
+                Stored::Gone
+            }
+            Ok(bytes) => {
+                state.index.insert(entry.number, bytes);
+                self.show(&state);
+                Stored::Kept
+            }
+            Err(error) => Stored::Failed(error),
+        }
+    }
+
+    /// Writes all that is in memory into the spool, as far as it has room.
+    fn spill(&self, spool: &Spool) {
+        loop {
+            let Some(entry) = self.state().queue.first().cloned() else {
+                return;
+            };
+            match self.store(spool, &entry, true) {
+                Stored::Kept => entry.slip.say(Fate::Captured),
+                Stored::Gone => (),
+                Stored::NoRoom => return,
+                Stored::Failed(error) => return self.warn_unkept(spool, &error),
+            }
+            drop(entry);
+            (self.emptied)();
+        }
+    }
+}
