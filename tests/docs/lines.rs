@@ -34,7 +34,9 @@ fn here(fence: &Fence) -> bool {
         return true;
     };
     let known = HERE.iter().find(|(name, _)| *name == need);
-    known.unwrap_or_else(|| panic!("needs={need} is not known")).1
+    known
+        .unwrap_or_else(|| panic!("needs={need} is not known"))
+        .1
 }
 
 fn run(fence: &Fence) -> Result<(), String> {
@@ -64,11 +66,16 @@ fn run(fence: &Fence) -> Result<(), String> {
     }
     let files = common::files(&folder.path().join("out"));
     let count = |mark: &str| -> usize {
-        let value = fence.value(mark).unwrap_or_else(|| panic!("{mark}= is missing"));
+        let value = fence
+            .value(mark)
+            .unwrap_or_else(|| panic!("{mark}= is missing"));
         value.parse().unwrap()
     };
     if files.len() != count("files") {
-        return Err(format!("{} files are in out/: {files:?}\n{said}", files.len()));
+        return Err(format!(
+            "{} files are in out/: {files:?}\n{said}",
+            files.len()
+        ));
     }
     match server {
         Some(server) if server.posts() != count("posts") => {
@@ -89,7 +96,11 @@ fn parse(text: &str) -> Result<(), String> {
 fn marked(mark: &str) -> Vec<(String, Fence)> {
     let mut found = Vec::new();
     for page in pages() {
-        let name = page.strip_prefix(repository()).unwrap().display().to_string();
+        let name = page
+            .strip_prefix(repository())
+            .unwrap()
+            .display()
+            .to_string();
         let fences = match page.exists() {
             true => of_page(&page),
             false => Vec::new(),
@@ -164,7 +175,11 @@ fn every_line_of_the_map_is_run_or_parsed() {
     for fence in of_page(&page) {
         if fence.language == "sh" {
             let marks = fence.has("run") || fence.has("deepstream");
-            assert!(marks, "docs/patterns.md:{}: neither run nor parsed", fence.line);
+            assert!(
+                marks,
+                "docs/patterns.md:{}: neither run nor parsed",
+                fence.line
+            );
         }
     }
 }
