@@ -26,7 +26,7 @@ grep -q "^gstreamer1.0-dsframe ($version-1)" packaging/debian-changelog ||
 [[ -e target/release/libgstdsframe.so ]] || { echo "There is no target/release/libgstdsframe.so" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cargo deb --no-build --locked --multiarch same --output "$work/"
+cargo deb --no-build --locked --strip --multiarch same --output "$work/"
 package=$(find "$work" -name 'gstreamer1.0-dsframe_*.deb')
 mkdir -p target/debian
 cp "$package" target/debian/

@@ -29,7 +29,7 @@ const HERE: [(&str, bool); 5] = [
 /// Where the lines on the pages expect a server.
 const SERVER: &str = "http://localhost:8080";
 
-fn here(fence: &Fence) -> bool {
+pub fn here(fence: &Fence) -> bool {
     let Some(need) = fence.value("needs") else {
         return true;
     };
@@ -39,36 +39,22 @@ fn here(fence: &Fence) -> bool {
         .1
 }
 
-fn run(fence: &Fence) -> Result<(), String> {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("out")).unwrap();
+/// Has a fence's text run, with its server where it has one, and counts what it leaves.
+pub fn posted(
+    fence: &Fence,
+    folder: &Path,
+    run: impl FnOnce(&str) -> Result<String, String>,
+) -> Result<(), String> {
     let server = fence.value("posts").map(|_| Server::start());
     let mut text = fence.text.clone();
     if let Some(server) = &server {
         text = text.replace(SERVER, &format!("http://127.0.0.1:{}", server.port));
     }
-    let child = launch::command("bash")
-        .args(["-euo", "pipefail", "-c", &text])
-        .current_dir(folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let output = launch::finish(child, Duration::from_secs(60));
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    if !output.status.success() || said.contains("WARNING") {
-        return Err(said);
-    }
-    let files = common::files(&folder.path().join("out"));
+    let said = run(&text)?;
+    let files = common::files(&folder.join("out"));
     let count = |mark: &str| -> usize {
-        let value = fence
-            .value(mark)
-            .unwrap_or_else(|| panic!("{mark}= is missing"));
+        let value = fence.value(mark);
+        let value = value.unwrap_or_else(|| panic!("{mark}= is missing"));
         value.parse().unwrap()
     };
     if files.len() != count("files") {
@@ -83,6 +69,27 @@ fn run(fence: &Fence) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+fn run(fence: &Fence) -> Result<(), String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("out")).unwrap();
+    posted(fence, folder.path(), |text| {
+        let child = in_folder(folder.path(), "bash")
+            .args(["-euo", "pipefail", "-c", text])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = launch::finish(child, Duration::from_secs(60));
+        let both = [&output.stdout[..], &output.stderr[..]].concat();
+        let said = String::from_utf8_lossy(&both).into_owned();
+        match output.status.success() && !said.contains("WARNING") {
+            true => Ok(said),
+            false => Err(said),
+        }
+    })
 }
 
 fn parse(text: &str) -> Result<(), String> {
@@ -215,7 +222,7 @@ fn a_need_that_nobody_has_is_seen() {
     here(&of("```sh run needs=endpiont\n```\n")[0]);
 }
 
-/// The launch helper's folder, so that scripts on the pages can name the plugin.
+/// A command in this folder that finds the plugin.
 pub fn in_folder(folder: &Path, program: &str) -> std::process::Command {
     let mut command = launch::command(program);
     command.current_dir(folder);
