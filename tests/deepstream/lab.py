@@ -109,8 +109,10 @@ class Lab:
             f"location={folder}/{{stream}}-{{frame:06}}.{suffix}", f"log-location={folder}/log.jsonl", *extra,
         ]
 
-    def mux(self, sources, extra=()):
-        return ["nvstreammux", "name=mux", f"batch-size={sources}", *MUX.split(), "batched-push-timeout=1000000", *extra]
+    def mux(self, sources):
+        # The new muxer never scales and has no size.
+        size = [] if os.environ.get("USE_NEW_NVSTREAMMUX") == "yes" else MUX.split()
+        return ["nvstreammux", "name=mux", f"batch-size={sources}", *size, "batched-push-timeout=1000000"]
 
     def folder(self):
         self.runs += 1

@@ -60,6 +60,7 @@ def versions(deepstream):
     return {
         "deepstream": first(r"Version:\s*(\S+)", read(os.path.join(deepstream, "version"))) or elements["nvdsgst_multistream"],
         "deepstream-plugins": elements,
+        "new-nvstreammux": os.environ.get("USE_NEW_NVSTREAMMUX") == "yes",
         "plugin": first(r"^\s+Version\s+(\S+)", inspect("dsframe")),
         "gstreamer": first(r"GStreamer (\S+)", said("gst-inspect-1.0", "--version")),
         "driver": first(r"Kernel Module[^0-9]*([0-9.]+)", read("/proc/driver/nvidia/version")),
