@@ -200,7 +200,7 @@ fn it_passes_on_the_stand_in_for_a_gpu() {
 
 /// These fail, and all others that were asked for do not: it goes on after a failure.
 #[track_caller]
-fn fault(fault: &str, fail: &[&str], pass: &[&str]) {
+fn fault(fault: &str, fail: &[&str], pass: &[&str]) -> Value {
     let machine = Machine::new("9.1", None);
     let mut command = machine.command();
     if fault == "hang-infer" {
@@ -224,11 +224,17 @@ fn fault(fault: &str, fail: &[&str], pass: &[&str]) {
             check(&report, name)
         );
     }
+    report
 }
 
 #[test]
 fn frames_under_the_wrong_stream_are_found() {
     fault("swap", &["batch"], &["mux", "stats"]);
+}
+
+#[test]
+fn a_lost_frame_is_found() {
+    fault("lose", &["batch"], &["mux"]);
 }
 
 #[test]
@@ -243,7 +249,12 @@ fn missing_detections_are_found() {
 
 #[test]
 fn a_crash_is_a_failure_of_one_check() {
-    fault("crash-osd", &["osd"], &["batch", "stats"]);
+    let report = fault("crash-osd", &["osd"], &["batch", "stats"]);
+    let reason = check(&report, "osd")["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("the process ended with status -6"),
+        "{reason}"
+    );
 }
 
 #[test]
@@ -378,7 +389,8 @@ fn what_looks_like_a_secret_is_hidden() {
     python
         .args([
             "-Bc",
-            "import lab; scrub = lab.scrubber('/tmp/w'); \
+            "import lab, os; os.environ['HOME'] = '/opt/me2'; scrub = lab.scrubber('/tmp/w'); \
+             assert scrub('/opt/me2/clip /tmp/w/x') == '<home>/clip <work>/x'; \
              text = scrub({'a': ['rtsp://me:pw1@camera/x', 'token=pw2', 'Authorization: Bearer pw3', '/home/me2/pw4/x']}); \
              assert 'pw' not in str(text) and 'me2' not in str(text), text; \
              assert scrub('frame 3 of stream 1') == 'frame 3 of stream 1'; \

@@ -78,6 +78,7 @@ static GstFlowReturn advance(StubMux *self) {
         .width = surface->surfaceList[0].width, .height = surface->surfaceList[0].height};
     buffers[filled++] = g_steal_pointer(&input->buffer);
   }
+  if (stub_fault("lose") && filled > 1 && frames[1].number == 5) gst_clear_buffer(&buffers[--filled]);
   if (stub_fault("swap") && filled > 1) {
     frames[0].batch_id = 1;
     frames[1].batch_id = 0;
