@@ -11,6 +11,8 @@ check_requirement() {
         command:*) command -v "$what" >/dev/null ;;
         library:*) pkg-config --exists "$what" 2>/dev/null ;;
         element:*) gst-inspect-1.0 --exists "$what" >/dev/null 2>&1 ;;
+        # The distribution's own Python: apt-get installs for no other.
+        python:*) /usr/bin/python3 -c "import gi; gi.require_version('$what', '1.0')" 2>/dev/null ;;
         *) echo "unknown requirement $1" >&2; return 2 ;;
     esac
 }
@@ -56,6 +58,8 @@ optional_requirements() {
     cat <<'LIST'
 element:avdec_h264            gstreamer1.0-libav
 library:libjpeg               libjpeg-dev
+python:Gst                    python3-gi
+python:Gst                    gir1.2-gstreamer-1.0
 LIST
 }
 

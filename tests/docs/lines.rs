@@ -29,46 +29,39 @@ const HERE: [(&str, bool); 5] = [
 /// Where the lines on the pages expect a server.
 const SERVER: &str = "http://localhost:8080";
 
-fn here(fence: &Fence) -> bool {
+pub fn here(fence: &Fence) -> bool {
     let Some(need) = fence.value("needs") else {
         return true;
     };
     let known = HERE.iter().find(|(name, _)| *name == need);
-    known.unwrap_or_else(|| panic!("needs={need} is not known")).1
+    known
+        .unwrap_or_else(|| panic!("needs={need} is not known"))
+        .1
 }
 
-fn run(fence: &Fence) -> Result<(), String> {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("out")).unwrap();
+/// Has a fence's text run, with its server where it has one, and counts what it leaves.
+pub fn posted(
+    fence: &Fence,
+    folder: &Path,
+    run: impl FnOnce(&str) -> Result<String, String>,
+) -> Result<(), String> {
     let server = fence.value("posts").map(|_| Server::start());
     let mut text = fence.text.clone();
     if let Some(server) = &server {
         text = text.replace(SERVER, &format!("http://127.0.0.1:{}", server.port));
     }
-    let child = launch::command("bash")
-        .args(["-euo", "pipefail", "-c", &text])
-        .current_dir(folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let output = launch::finish(child, Duration::from_secs(60));
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    if !output.status.success() || said.contains("WARNING") {
-        return Err(said);
-    }
-    let files = common::files(&folder.path().join("out"));
+    let said = run(&text)?;
+    let files = common::files(&folder.join("out"));
     let count = |mark: &str| -> usize {
-        let value = fence.value(mark).unwrap_or_else(|| panic!("{mark}= is missing"));
+        let value = fence.value(mark);
+        let value = value.unwrap_or_else(|| panic!("{mark}= is missing"));
         value.parse().unwrap()
     };
     if files.len() != count("files") {
-        return Err(format!("{} files are in out/: {files:?}\n{said}", files.len()));
+        return Err(format!(
+            "{} files are in out/: {files:?}\n{said}",
+            files.len()
+        ));
     }
     match server {
         Some(server) if server.posts() != count("posts") => {
@@ -76,6 +69,27 @@ fn run(fence: &Fence) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+fn run(fence: &Fence) -> Result<(), String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("out")).unwrap();
+    posted(fence, folder.path(), |text| {
+        let child = in_folder(folder.path(), "bash")
+            .args(["-euo", "pipefail", "-c", text])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = launch::finish(child, Duration::from_secs(60));
+        let both = [&output.stdout[..], &output.stderr[..]].concat();
+        let said = String::from_utf8_lossy(&both).into_owned();
+        match output.status.success() && !said.contains("WARNING") {
+            true => Ok(said),
+            false => Err(said),
+        }
+    })
 }
 
 fn parse(text: &str) -> Result<(), String> {
@@ -89,7 +103,11 @@ fn parse(text: &str) -> Result<(), String> {
 fn marked(mark: &str) -> Vec<(String, Fence)> {
     let mut found = Vec::new();
     for page in pages() {
-        let name = page.strip_prefix(repository()).unwrap().display().to_string();
+        let name = page
+            .strip_prefix(repository())
+            .unwrap()
+            .display()
+            .to_string();
         let fences = match page.exists() {
             true => of_page(&page),
             false => Vec::new(),
@@ -164,7 +182,11 @@ fn every_line_of_the_map_is_run_or_parsed() {
     for fence in of_page(&page) {
         if fence.language == "sh" {
             let marks = fence.has("run") || fence.has("deepstream");
-            assert!(marks, "docs/patterns.md:{}: neither run nor parsed", fence.line);
+            assert!(
+                marks,
+                "docs/patterns.md:{}: neither run nor parsed",
+                fence.line
+            );
         }
     }
 }
@@ -200,7 +222,7 @@ fn a_need_that_nobody_has_is_seen() {
     here(&of("```sh run needs=endpiont\n```\n")[0]);
 }
 
-/// The launch helper's folder, so that scripts on the pages can name the plugin.
+/// A command in this folder that finds the plugin.
 pub fn in_folder(folder: &Path, program: &str) -> std::process::Command {
     let mut command = launch::command(program);
     command.current_dir(folder);

@@ -122,7 +122,10 @@ fn every_page_is_in_the_index() {
     for page in pages() {
         let name = page.file_name().unwrap().to_str().unwrap();
         let in_docs = page.parent() == index.parent() && page != index;
-        assert!(!in_docs || listed.contains(name), "docs/README.md lacks {name}");
+        assert!(
+            !in_docs || listed.contains(name),
+            "docs/README.md lacks {name}"
+        );
     }
 }
 
@@ -135,7 +138,10 @@ fn what_is_broken_is_seen() {
     assert!(broken(&page, "no-such-page.md").is_some());
     assert!(broken(&page, "gpu.md#no-such-heading").is_some());
     assert!(broken(&page, "../../elsewhere.md").is_some());
-    assert_eq!(anchor("What `stats` says, and why"), "what-stats-says-and-why");
+    assert_eq!(
+        anchor("What `stats` says, and why"),
+        "what-stats-says-and-why"
+    );
     assert_eq!(targets("a [b](c.md) `[d](e)` [`f`](g#h)"), ["c.md", "g#h"]);
     assert_eq!(
         anchors("# A b\n## A b\n```\n# no\n```\n"),

@@ -15,7 +15,8 @@ use gst::prelude::*;
 use super::{common, repository};
 
 /// Properties that are there only with a cargo feature: they stay on the page in a build without.
-const OPTIONAL: [(&str, &str, bool); 1] = [("monitor-address", "monitor", cfg!(feature = "monitor"))];
+const OPTIONAL: [(&str, &str, bool); 1] =
+    [("monitor-address", "monitor", cfg!(feature = "monitor"))];
 
 /// The bindings have no list of an element's signals.
 const SIGNALS: [&str; 1] = ["capture"];
@@ -168,7 +169,8 @@ fn values(element: &gst::Element) -> String {
 }
 
 fn pads(element: &gst::Element) -> String {
-    let mut text = "| Pad | Direction | Presence | Memory | Formats |\n|---|---|---|---|---|\n".to_string();
+    let mut text =
+        "| Pad | Direction | Presence | Memory | Formats |\n|---|---|---|---|---|\n".to_string();
     for template in element.pad_template_list() {
         for (structure, features) in template.caps().iter_with_features() {
             let formats = structure.get::<gst::List>("format").unwrap();
@@ -205,7 +207,11 @@ fn signals(element: &gst::Element) -> String {
             signal.signal_name(),
             takes.join(" "),
             signal.return_type().type_().name(),
-            if action { "to be emitted by the application" } else { "" },
+            if action {
+                "to be emitted by the application"
+            } else {
+                ""
+            },
         )
         .unwrap();
     }
@@ -289,7 +295,10 @@ fn filled(page: &str, parts: &BTreeMap<&str, String>) -> String {
             .find(&mark)
             .unwrap_or_else(|| panic!("there is no {mark}"))
             + mark.len();
-        let end = start + text[start..].find(FOOT).unwrap_or_else(|| panic!("{mark} has no end"));
+        let end = start
+            + text[start..]
+                .find(FOOT)
+                .unwrap_or_else(|| panic!("{mark} has no end"));
         let generated = with_absent(generated.clone(), &text[start..end]);
         text.replace_range(start..end, &format!("\n{generated}"));
     }
@@ -311,9 +320,15 @@ fn check(name: &str, parts: BTreeMap<&str, String>) {
         return;
     }
     for (have, want) in page.lines().zip(wanted.lines()) {
-        assert_eq!(have, want, "docs/{name}.md: UPDATE_DOCS=1 cargo test --test docs tables");
+        assert_eq!(
+            have, want,
+            "docs/{name}.md: UPDATE_DOCS=1 cargo test --test docs tables"
+        );
     }
-    assert_eq!(page, wanted, "docs/{name}.md: UPDATE_DOCS=1 cargo test --test docs tables");
+    assert_eq!(
+        page, wanted,
+        "docs/{name}.md: UPDATE_DOCS=1 cargo test --test docs tables"
+    );
 }
 
 #[test]
