@@ -56,6 +56,7 @@ optional_requirements() {
     cat <<'LIST'
 element:avdec_h264            gstreamer1.0-libav
 library:libjpeg               libjpeg-dev
+command:chromium              chromium
 LIST
 }
 
