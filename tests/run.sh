@@ -71,6 +71,9 @@ G_DEBUG=fatal_warnings cargo test --locked --doc -q
 stage "Python"
 tests/python.sh "$readers/bin/python"
 
+stage "live page"
+tests/page.sh
+
 stage "DeepStream twins (parsed, not run)"
 G_DEBUG=fatal_warnings cargo nextest run --locked --test twins
 

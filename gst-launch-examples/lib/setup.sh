@@ -60,6 +60,7 @@ element:avdec_h264            gstreamer1.0-libav
 library:libjpeg               libjpeg-dev
 python:Gst                    python3-gi
 python:Gst                    gir1.2-gstreamer-1.0
+command:chromium              chromium
 LIST
 }
 

@@ -27,13 +27,15 @@ use tokio::time::timeout;
 
 use crate::fault::Fault;
 
+use super::GALLERY;
 use super::address::{Listen, PROPERTY};
 use super::http::{Answer, Body, HEADERS, answer};
 use super::patient::Patient;
-use super::{GALLERY, gallery};
 
 /// Connections at a time. Further ones are told to come back.
-const MAX_CONNECTIONS: usize = 32;
+const MAX_CONNECTIONS: usize = 64;
+/// Above, a connection ends with its answer: browsers keep half a dozen, and few of them busy.
+const MANY_CONNECTIONS: usize = 32;
 /// Of a request's first line and its headers together.
 const MAX_HEAD: usize = 16 << 10;
 const MAX_HEADERS: usize = 64;
@@ -227,8 +229,9 @@ async fn accept(listener: TcpListener, is_local: bool) {
         };
         match room.clone().try_acquire_owned() {
             Ok(place) => {
+                let room = room.clone();
                 tokio::spawn(async move {
-                    serve(stream, is_local).await;
+                    serve(stream, is_local, &room).await;
                     drop(place);
                 });
             }
@@ -245,10 +248,12 @@ fn turn_away(stream: &TcpStream) {
     );
 }
 
-async fn serve(stream: TcpStream, is_local: bool) {
+async fn serve(stream: TcpStream, is_local: bool, room: &Semaphore) {
     let _ = stream.set_nodelay(true);
-    let service =
-        service_fn(|request| ready(Ok::<_, Infallible>(respond(request, is_local, &GALLERY))));
+    let service = service_fn(|request| {
+        let ends = room.available_permits() < MAX_CONNECTIONS - MANY_CONNECTIONS;
+        ready(Ok::<_, Infallible>(respond(request, is_local, ends)))
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
@@ -263,18 +268,14 @@ async fn serve(stream: TcpStream, is_local: bool) {
     }
 }
 
-fn respond(
-    request: Request<Incoming>,
-    is_local: bool,
-    gallery: &gallery::Gallery,
-) -> Response<Full<Bytes>> {
+fn respond(request: Request<Incoming>, is_local: bool, ends: bool) -> Response<Full<Bytes>> {
     let (request, body) = request.into_parts();
     let Answer {
         status,
         media_type,
         body,
         close,
-    } = answer(&request, !body.is_end_stream(), is_local, gallery);
+    } = answer(&request, !body.is_end_stream(), is_local, &GALLERY);
     let bytes = match body {
         Body::Text(text) => Bytes::from(text),
         Body::Fixed(text) => Bytes::from_static(text.as_bytes()),
@@ -288,7 +289,7 @@ fn respond(
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
-    if close || request.method == Method::CONNECT {
+    if close || ends || request.method == Method::CONNECT {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -101,6 +101,13 @@ function confidence(value) {
   return value === null ? "" : ` ${Math.round(value * 100)} %`;
 }
 
+// One colour for one label, wherever it is met.
+function hue(label) {
+  let hash = 0;
+  for (const character of label) hash = (hash * 31 + character.codePointAt(0)) % 3600;
+  return (hash * 137.5) % 360;
+}
+
 function overlay(capture) {
   const [width, height] = capture.size;
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none" });
@@ -108,6 +115,7 @@ function overlay(capture) {
     const [left, top, w, h] = object.box;
     if (![left, top, w, h].every(Number.isFinite)) continue;
     const box = draw("rect", { x: left, y: top, width: Math.max(w, 0), height: Math.max(h, 0) });
+    box.style.setProperty("--hue", hue(object.label));
     if (object.matched) box.classList.add("match");
     svg.append(box);
   }
@@ -127,10 +135,15 @@ function cell(capture, picture, number) {
   const isFrame = picture.object === null;
   if (isFrame) fit(...capture.size);
   image.addEventListener("load", () => fit(image.naturalWidth, image.naturalHeight));
+  const address = `captures/${capture.id}/${number}`;
+  let tries = 0;
   image.addEventListener("error", () => {
-    node.replaceChildren(make("span", "none", "This picture is not kept any more."));
+    tries += 1;
+    // The server may have had too many to talk to.
+    if (tries < 3 && node.isConnected) setTimeout(() => { image.src = `${address}?${tries}`; }, 1000 * tries);
+    else node.replaceChildren(make("span", "none", "This picture is not kept any more."));
   });
-  image.src = `captures/${capture.id}/${number}`;
+  image.src = address;
   shot.append(image);
   if (isFrame && !picture.annotated) shot.append(overlay(capture));
   node.append(shot);
@@ -172,6 +185,7 @@ function facts(capture, all) {
   for (const object of capture.objects.slice(0, most)) {
     const item = make("li", object.matched ? "match" : "", object.label || "object");
     item.dir = "auto";
+    item.style.setProperty("--hue", hue(object.label));
     item.append(make("b", "", confidence(object.confidence)));
     if (all && object.track !== null) item.append(` #${object.track}`);
     if (!all) item.title = object.label;
@@ -391,14 +405,15 @@ function plot(list, name, wide) {
   return (text, first, second = [], third = []) => {
     say(value, text);
     const most = Math.max(...[first, second, third].flat().map((point) => point[1]), 1e-9) * 1.1;
+    const span = Math.min(Math.max(first[0]?.[0] ?? 0, 30), HISTORY);
     const path = (points) => points
-      .map(([ago, y]) => `${(100 - (ago / HISTORY) * 100).toFixed(2)} ${(29 - (y / most) * 28).toFixed(2)}`)
+      .map(([ago, y]) => `${(100 - (ago / span) * 100).toFixed(2)} ${(29 - (y / most) * 28).toFixed(2)}`)
       .join("L");
     const shown = path(first);
     area.setAttribute("d", shown && `M${shown}V30H${shown.split(" ")[0]}Z`);
     for (const [line, points] of [[lines[2], first], [lines[0], second], [lines[1], third]]) {
-      const text = path(points);
-      line.setAttribute("d", text && `M${text}`);
+      const drawn = points.some((point) => point[1] > 0) ? path(points) : "";
+      line.setAttribute("d", drawn && `M${drawn}`);
     }
   };
 }
@@ -733,6 +748,12 @@ $("pause").addEventListener("click", () => {
   showState();
   showNotice();
   poll();
+});
+// Where there is no room for both.
+$("swap").addEventListener("click", () => {
+  const numbers = document.body.classList.toggle("numbers");
+  say($("swap"), numbers ? "Captures" : "Numbers");
+  scrollTo(0, 0);
 });
 for (const id of ["element", "stream", "label"]) {
   $(id).addEventListener("input", showCaptures);
