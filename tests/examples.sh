@@ -21,6 +21,7 @@ capture-first-frame      1    0
 capture-forever         12   20
 capture-gpu-decode      10   10
 capture-interval-time    5    5
+capture-monitored       10   10
 capture-objects          9    3
 capture-streams          6    3
 capture-thumbnails       5    0

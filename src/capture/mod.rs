@@ -86,6 +86,11 @@ pub mod worker;
  * gst-launch-1.0 dsframeinject num-buffers=100 ! dsframecapture statistics=true log-location=analysis.jsonl
  * ```
  *
+ * ## Watched in a browser, and by Prometheus
+ * ``` bash
+ * gst-launch-1.0 dsframeinject pattern=objects is-live=true ! dsframecapture classes=person cooldown=1000000000 location=out/%06d.jpg monitor-address=8100
+ * ```
+ *
  * ## Decoded, captured and compressed on a GPU
  * ``` bash
  * gst-launch-1.0 filesrc location=clip.mp4 ! qtdemux ! h264parse ! nvh264dec ! dsframecapture async=true interval=30 location=out/%05d.jpg

@@ -81,7 +81,7 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         glib::ParamSpecUInt64::builder("endpoint-spool-max-bytes").nick("Endpoint spool max bytes").blurb("Bytes that endpoint-spool may hold; beyond, captures are dropped and counted: the oldest with overflow=drop-oldest, else the newest").default_value(d.endpoint_spool_max_bytes).mutable_ready().build(),
         flag("post-messages", "Post messages", "Post an element message dsframecapture-saved for each capture, 100 a second at most", d.post_messages),
         #[cfg(feature = "monitor")]
-        text("monitor-address", "Monitor address", "Where to serve metrics and a live page of all elements of the process: a port for this machine only (9100; 0 is any that is free), or an IP address and a port (0.0.0.0:9100), where whoever reaches it sees the pictures", None),
+        text("monitor-address", "Monitor address", "Where to serve metrics and a live page of all elements of the process: a port for this machine only (8100; 0 is any that is free), or an IP address and a port (0.0.0.0:8100), where whoever reaches it sees the pictures", None),
         uint("queue-size", "Queue size", "Jobs that may wait for an encoder: captures, each with its pre-roll; a frame of a GPU waits in GPU memory", (1, 1_000_000), d.queue_size),
         choice("overflow", "Overflow", "What to do when the queue, or that of a channel's reader, is full; block also waits for a channel's first reader", d.overflow),
         uint("workers", "Workers", "Threads that encode and write; 0 is one for each core. Of a GPU's JPEGs twelve at most are made at once", (0, 1024), d.workers),

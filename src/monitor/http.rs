@@ -304,11 +304,11 @@ mod tests {
     fn names_that_others_own_are_not_ours() {
         for host in [
             "localhost",
-            "LocalHost:9100",
+            "LocalHost:8100",
             "127.0.0.1",
-            "127.0.0.1:9100",
+            "127.0.0.1:8100",
             "[::1]",
-            "[::1]:9100",
+            "[::1]:8100",
             "192.168.1.4:80",
         ] {
             assert!(is_own_host(host), "{host}");

@@ -201,6 +201,7 @@ class PageTest(unittest.TestCase):
         card = page.locator(".card").nth(1)
         expect(card.locator(".why")).to_have_text("Its turn, by the interval")
         expect(card.locator(".objects li").first).to_have_text("person 97 %")
+        expect(card.locator(".shot")).to_have_class("shot loaded")
         self.until(
             page,
             lambda: card.locator("img").evaluate("it => it.complete && it.naturalWidth === 640"),

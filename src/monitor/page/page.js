@@ -134,7 +134,10 @@ function cell(capture, picture, number) {
   const fit = (width, height) => width && shot.style.setProperty("--aspect", width / height);
   const isFrame = picture.object === null;
   if (isFrame) fit(...capture.size);
-  image.addEventListener("load", () => fit(image.naturalWidth, image.naturalHeight));
+  image.addEventListener("load", () => {
+    fit(image.naturalWidth, image.naturalHeight);
+    shot.classList.add("loaded");
+  });
   const address = `captures/${capture.id}/${number}`;
   let tries = 0;
   image.addEventListener("error", () => {
@@ -183,8 +186,9 @@ function facts(capture, all) {
   const most = all ? capture.objects.length : 6;
   const list = make("ul", "objects");
   for (const object of capture.objects.slice(0, most)) {
-    const item = make("li", object.matched ? "match" : "", object.label || "object");
-    item.dir = "auto";
+    const item = make("li", object.matched ? "match" : "");
+    // Whatever direction it is written in, what follows stays behind it.
+    item.append(make("bdi", "", object.label || "object"));
     item.style.setProperty("--hue", hue(object.label));
     item.append(make("b", "", confidence(object.confidence)));
     if (all && object.track !== null) item.append(` #${object.track}`);
@@ -550,7 +554,7 @@ function otherValues(others) {
 function channelRows(channels) {
   return [...channels].map(([name, row]) => [
     name,
-    [count(row.dsframe_channel_readers ?? 0)],
+    ["dsframe_channel_readers" in row ? count(row.dsframe_channel_readers) : "–"],
     [count(row.sent ?? 0)],
     [count((row.dropped ?? 0) + (row.unread ?? 0)), row.dropped > 0],
     [count(row.dsframe_channel_in_flight ?? 0)],
