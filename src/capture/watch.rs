@@ -18,6 +18,7 @@ use crate::monitor::{GALLERY, Registered, Report, Samples, Server, families};
 
 use super::CAT;
 use super::config::Config;
+use super::deliver::endpoint::stats::EndpointSnapshot;
 use super::deliver::message::Budget;
 use super::job::Capture;
 use super::picture::Subject;
@@ -119,6 +120,32 @@ fn add_counts(samples: &mut Samples, element: &str, stream: &str, counts: &Count
     }
 }
 
+impl CaptureReport {
+    fn add_endpoint(&self, element: &str, samples: &mut Samples, endpoint: &EndpointSnapshot) {
+        for (fate, posts) in [
+            ("posted", endpoint.posted),
+            ("failed", endpoint.failed),
+            ("dropped", endpoint.dropped),
+        ] {
+            samples.count(&families::POSTS, [element, fate], posts);
+        }
+        let of_endpoint = self.stats.endpoint();
+        let breaker = of_endpoint.phase() as u64;
+        for (family, value) in [
+            (&families::POST_RETRIES, endpoint.retries),
+            (&families::POST_BYTES, endpoint.bytes),
+            (&families::POSTS_WAITING, endpoint.waiting),
+            (&families::SPOOLED, endpoint.spooled),
+            (&families::SPOOLED_BYTES, endpoint.spooled_bytes),
+            (&families::BREAKER, breaker),
+        ] {
+            samples.count(family, [element], value);
+        }
+        let times = of_endpoint.times.measured();
+        samples.times(&families::POST_TIME, [element], times);
+    }
+}
+
 impl Report for CaptureReport {
     fn samples(&self, element: &str, samples: &mut Samples) {
         let stats = self.stats.snapshot();
@@ -136,6 +163,7 @@ impl Report for CaptureReport {
             (&families::PICTURES, stats.pictures),
             (&families::PICTURE_BYTES, stats.bytes),
             (&families::RENAMED, stats.renamed),
+            (&families::ROTATED, stats.rotated),
             (&families::OBJECTS_SKIPPED, stats.objects_skipped),
             (&families::LABELS_LEFT_OUT, stats.labels_left_out),
             (&families::METADATA_LEFT_OUT, stats.metadata_left_out),
@@ -153,6 +181,9 @@ impl Report for CaptureReport {
         let (encode, capture) = (self.stats.encode_times(), self.stats.capture_times());
         samples.times(&families::ENCODE_TIME, [element], encode);
         samples.times(&families::CAPTURE_TIME, [element], capture);
+        if let Some(endpoint) = &stats.endpoint {
+            self.add_endpoint(element, samples, endpoint);
+        }
         // One that was closed and opened again is there twice.
         let mut channels = BTreeMap::<String, ChannelSnapshot>::new();
         for channel in stats.channels {

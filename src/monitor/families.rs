@@ -58,6 +58,8 @@ families! {
         "Bytes of these pictures.";
     RENAMED: Counter "dsframe_pictures_renamed_total" ["element"]
         "Pictures that got a suffix, as their name was taken.";
+    ROTATED: Counter "dsframe_captures_rotated_total" ["element"]
+        "Old captures that were deleted for new ones.";
     OBJECTS_SKIPPED: Counter "dsframe_objects_skipped_total" ["element"]
         "Objects without a picture of their own, as their boxes are none or not in the frame.";
     LABELS_LEFT_OUT: Counter "dsframe_labels_left_out_total" ["element"]
@@ -82,6 +84,22 @@ families! {
         "Frames of a channel by what became of them: sent is for each reader, and received or dropped after it; unread had no reader.";
     CHANNEL_IN_FLIGHT: Gauge "dsframe_channel_in_flight" ["element", "channel"]
         "Frames that readers have not received yet.";
+    POSTS: Counter "dsframe_endpoint_posts_total" ["element", "fate"]
+        "Posts by what became of them: posted, failed or dropped.";
+    POST_RETRIES: Counter "dsframe_endpoint_retries_total" ["element"]
+        "Attempts to post after the first.";
+    POST_BYTES: Counter "dsframe_endpoint_bytes_total" ["element"]
+        "Bytes that the server accepted.";
+    POSTS_WAITING: Gauge "dsframe_endpoint_waiting" ["element"]
+        "Posts that wait in memory.";
+    SPOOLED: Gauge "dsframe_endpoint_spooled" ["element"]
+        "Posts that wait in the spool.";
+    SPOOLED_BYTES: Gauge "dsframe_endpoint_spooled_bytes" ["element"]
+        "Bytes of the spool.";
+    BREAKER: Gauge "dsframe_endpoint_breaker" ["element"]
+        "The circuit breaker: 0 closed, 1 open, 2 half-open.";
+    POST_TIME: Histogram "dsframe_endpoint_post_seconds" ["element"]
+        "Time that attempts took which the server accepted.";
     NOT_SHOWN: Counter "dsframe_captures_not_shown_total" ["element"]
         "Captures that are not on the page, as there were too many in a second.";
     INJECTED: Counter "dsframe_injected_frames_total" ["element"]

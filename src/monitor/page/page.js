@@ -328,6 +328,7 @@ const panels = new Map();
 
 const NAMES = {
   dsframe_pictures_renamed_total: "Pictures renamed",
+  dsframe_captures_rotated_total: "Old captures deleted",
   dsframe_objects_skipped_total: "Objects without a box in the frame",
   dsframe_labels_left_out_total: "Objects left out of labels",
   dsframe_metadata_left_out_total: "Metadata passed over",
@@ -338,7 +339,7 @@ const NAMES = {
   dsframe_inject_repeated_total: "Frames repeated",
   dsframe_inject_timeouts_total: "Timeouts",
 };
-const QUIET = new Set(["dsframe_captures_not_shown_total", "dsframe_inject_repeated_total"]);
+const QUIET = new Set(["dsframe_captures_rotated_total", "dsframe_captures_not_shown_total", "dsframe_inject_repeated_total"]);
 // What has a place of its own. All others are listed, also those that a newer version may have.
 const PLACED = new Set([
   "dsframe_frames_total", "dsframe_frames_seen_total", "dsframe_frames_pending",
@@ -351,7 +352,7 @@ const PLACED = new Set([
 const DROPS = new Set(["dropped-overflow", "dropped-flush", "dropped-timeout", "dropped-full"]);
 
 function summed(samples) {
-  const of = { streams: new Map(), channels: new Map(), others: [], values: new Map() };
+  const of = { streams: new Map(), channels: new Map(), endpoint: {}, others: [], values: new Map() };
   for (const [name, labels, value] of samples) {
     if (name.startsWith("dsframe_frames_")) {
       const stream = labels[1];
@@ -370,6 +371,8 @@ function summed(samples) {
       const row = of.channels.get(labels[1]) ?? {};
       row[labels[2] ?? name] = value;
       of.channels.set(labels[1], row);
+    } else if (name.startsWith("dsframe_endpoint_")) {
+      of.endpoint[labels[1] ?? name] = value;
     } else if (PLACED.has(name)) {
       of.values.set(name, value);
     } else {
@@ -563,6 +566,25 @@ function channelRows(channels) {
 
 const CHANNEL_HEADS = ["Channel", "Readers", "Sent", "Dropped", "In flight"];
 
+const BREAKER = ["answers", "left alone", "tried again"];
+
+function endpointRows(row) {
+  if (!("dsframe_endpoint_breaker" in row)) return [];
+  const [posts, spent] = row.dsframe_endpoint_post_seconds ?? [0, 0];
+  const breaker = row.dsframe_endpoint_breaker;
+  return [[
+    BREAKER[breaker] ?? "–",
+    [count(row.posted)],
+    [duration(posts ? spent / posts : 0)],
+    [count(row.dsframe_endpoint_waiting)],
+    [`${count(row.dsframe_endpoint_spooled)}, ${bytes(row.dsframe_endpoint_spooled_bytes)}`, breaker !== 0],
+    [count(row.dropped), row.dropped > 0],
+    [count(row.failed), row.failed > 0],
+  ]];
+}
+
+const ENDPOINT_HEADS = ["Server", "Posted", "Took", "Waiting", "In the spool", "Dropped", "Failed"];
+
 function capturePanel(node, kind, tiles, plots, history) {
   const seen = tile(tiles, "Seen");
   const captured = tile(tiles, "Captured");
@@ -576,6 +598,7 @@ function capturePanel(node, kind, tiles, plots, history) {
   const queue = gauge(node, "Queue");
   const byStream = table(node, ["Stream", "Seen", "Captured", "Dropped", "Failed", "Pending"]);
   const byChannel = table(node, CHANNEL_HEADS);
+  const posts = table(node, ENDPOINT_HEADS);
   const others = listed(node);
   return (of, now) => {
     const { total, values } = of;
@@ -602,6 +625,7 @@ function capturePanel(node, kind, tiles, plots, history) {
       [count(row.failed), row.failed], [count(row.pending)],
     ]));
     byChannel(channelRows(of.channels));
+    posts(endpointRows(of.endpoint));
     others(otherValues(of.others));
   };
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::times::Times;
+
 use super::breaker::Phase;
 
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub struct EndpointStats {
     phase: AtomicU8,
     /// Microseconds that accepted attempts took.
     post_time: Mutex<Histogram<u32>>,
+    pub times: Times,
 }
 
 /// [`EndpointStats`] at one moment.
@@ -67,6 +70,7 @@ impl Default for EndpointStats {
             spooled_bytes: AtomicU64::new(0),
             phase: AtomicU8::new(Phase::Closed as u8),
             post_time: Mutex::new(post_time),
+            times: Times::default(),
         }
     }
 }
@@ -76,7 +80,12 @@ impl EndpointStats {
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
+    pub fn phase(&self) -> Phase {
+        Phase::of(self.phase.load(Ordering::Relaxed))
+    }
+
     pub fn record(&self, time: Duration) {
+        self.times.record(time);
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
         self.post_time
             .lock()
@@ -99,7 +108,7 @@ impl EndpointStats {
             spooled: of(&self.spooled),
             spooled_bytes: of(&self.spooled_bytes),
             bytes: of(&self.bytes),
-            breaker: Phase::of(self.phase.load(Ordering::Relaxed)).as_str(),
+            breaker: self.phase().as_str(),
             post_time_p50: post_time.value_at_quantile(0.5) * 1000,
             post_time_p99: post_time.value_at_quantile(0.99) * 1000,
         }
