@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoFrame};
@@ -16,7 +16,7 @@ use gstdsframe::codec::JpegDecoder;
 use gstdsframe::frame::{View, ViewMut, code};
 
 use crate::common::pictures::info;
-use crate::common::{at, count, files, launch, play};
+use crate::common::{LIMIT, Messages, at, count, files, launch, play};
 use crate::kit::{all, fates, posts, warnings};
 use crate::server::{Answer, OK, Request, Server};
 
@@ -48,9 +48,16 @@ fn play_out(line: &str) -> (gst::Element, Vec<String>) {
     let pipeline = launch(line);
     let capture = pipeline.by_name("capture").unwrap();
     pipeline.set_state(gst::State::Playing).unwrap();
-    let messages = crate::common::wait_for_end(&pipeline.bus().unwrap());
-    assert!(messages.eos(), "{:?}", messages.errors());
-    crate::common::until("the spool is empty", || posts(&capture, "spooled") == 0);
+    let begun = Instant::now();
+    let bus = pipeline.bus().unwrap();
+    let mut messages = Messages::default();
+    while !messages.eos() || posts(&capture, "spooled") > 0 {
+        assert!(begun.elapsed() < 3 * LIMIT, "{:?}", fates(&capture));
+        messages
+            .0
+            .extend(bus.timed_pop(gst::ClockTime::from_mseconds(10)));
+        assert!(messages.errors().is_empty(), "{:?}", messages.errors());
+    }
     pipeline.set_state(gst::State::Null).unwrap();
     crate::common::check_accounts(&capture);
     (capture, warnings(&messages))
