@@ -63,8 +63,17 @@ fn play_out(line: &str) -> (gst::Element, Vec<String>) {
     (capture, warnings(&messages))
 }
 
+/// Says which moments are random, so that they can be had again.
+fn random() -> fastrand::Rng {
+    let given = std::env::var("DSFRAME_SEED").ok();
+    let seed = given.map_or_else(|| fastrand::u64(..), |text| text.parse().unwrap());
+    println!("DSFRAME_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
+}
+
 /// A run of one kind of answer, of random length.
 fn weather() -> impl FnMut(&Request) -> Answer {
+    let mut random = random();
     let mut left = 0;
     let mut now = OK;
     let mut is_fair = false;
@@ -72,11 +81,11 @@ fn weather() -> impl FnMut(&Request) -> Answer {
         if left == 0 {
             is_fair = !is_fair;
             left = if is_fair {
-                fastrand::u32(1..400)
+                random.u32(1..400)
             } else {
-                fastrand::u32(1..12)
+                random.u32(1..12)
             };
-            now = match fastrand::u32(0..4) {
+            now = match random.u32(0..4) {
                 _ if is_fair => OK,
                 0 => Answer::Status(503),
                 1 => Answer::CloseWithin,
@@ -143,16 +152,17 @@ fn a_server_that_goes_away_and_comes_back_misses_nothing() {
     let coming_and_going = std::thread::spawn({
         let over = over.clone();
         move || {
+            let mut random = random();
             let mut received = Vec::new();
             let mut server = server;
             loop {
-                std::thread::sleep(Duration::from_millis(fastrand::u64(1..150)));
+                std::thread::sleep(Duration::from_millis(random.u64(1..150)));
                 let is_over = over.load(Ordering::SeqCst);
                 received.extend(server.stop().1);
                 if is_over {
                     return received;
                 }
-                std::thread::sleep(Duration::from_millis(fastrand::u64(0..100)));
+                std::thread::sleep(Duration::from_millis(random.u64(0..100)));
                 server = Server::at(address);
             }
         }
