@@ -15,13 +15,16 @@ use gst::glib;
 pub mod capture;
 pub mod channel;
 pub mod codec;
+pub mod config_file;
 pub mod fault;
 pub mod frame;
 pub mod gate;
 pub mod inject;
 pub mod mem;
 pub mod meta;
+pub mod monitor;
 mod properties;
+pub mod times;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     inject::register(plugin)?;

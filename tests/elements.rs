@@ -126,7 +126,10 @@ fn what_is_set_is_what_is_read() {
                 glib::Type::U64 => 5u64.to_value(),
                 glib::Type::I64 => 6i64.to_value(),
                 glib::Type::I32 => 7i32.to_value(),
-                glib::Type::F32 => 0.5f32.to_value(),
+                glib::Type::F32 => {
+                    let float = property.downcast_ref::<glib::ParamSpecFloat>().unwrap();
+                    (float.minimum() + 0.5).to_value()
+                }
                 kind => {
                     let class = glib::EnumClass::with_type(kind).unwrap();
                     let last = class.values().last().unwrap().value();

@@ -13,10 +13,12 @@ expected() {
     cat <<'LIST'
 quickstart              22   22
 capture-analysis         0  300
+capture-configured       6    6
 capture-detections      12   12
 capture-event           47   47
 capture-every-nth       10   10
 capture-first-frame      1    0
+capture-forever         12   20
 capture-gpu-decode      10   10
 capture-interval-time    5    5
 capture-objects          9    3

@@ -99,6 +99,11 @@ fn condition() {
 }
 
 #[test]
+fn config_file() {
+    replay("config_file");
+}
+
+#[test]
 fn filters() {
     replay("filters");
 }

@@ -9,6 +9,7 @@
 pub mod batch_meta;
 pub mod channel_wire;
 pub mod condition;
+pub mod config_file;
 pub mod filters;
 pub mod headers;
 mod input;
@@ -19,10 +20,11 @@ pub mod regions;
 /// A target, by its name.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const ALL: [Target; 8] = [
+pub const ALL: [Target; 9] = [
     ("batch_meta", batch_meta::run),
     ("channel_wire", channel_wire::run),
     ("condition", condition::run),
+    ("config_file", config_file::run),
     ("filters", filters::run),
     ("headers", headers::run),
     ("name_template", name_template::run),

@@ -5,7 +5,7 @@
 //! Files of detections: any bytes, and again what could be read of them.
 
 use gstdsframe::capture::deliver::log::{Entry, Line};
-use gstdsframe::capture::process::Facts;
+use gstdsframe::capture::job::Facts;
 use gstdsframe::capture::select::Reason;
 use gstdsframe::meta::records::{Frames, Reader};
 use gstdsframe::meta::{Detection, FrameMeta};

@@ -6,191 +6,33 @@
 
 mod channel;
 mod endpoint;
+pub mod file;
+mod limits;
 mod rules;
+mod settings;
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use crate::channel::Access;
 use crate::codec;
 use crate::fault::{SettingsError, bad};
+use crate::monitor::Listen;
 
 use super::deliver::channel::ChannelRules;
 use super::deliver::endpoint::EndpointRules;
 use super::deliver::labels::{Form, LabelRules, Place, TextFormat};
-use super::enums::{
-    Annotate, Crop, Dedupe, Encoding, EndpointBody, Labels, Mode, OnError, OnExists, OnFull,
-    Overflow, Subsampling, UnknownConfidence,
-};
+use super::deliver::quota::Limits;
+use super::enums::{Annotate, Crop, Encoding, Labels, OnError, OnExists, Overflow, Subsampling};
 use super::name::Template;
 use super::picture::region::CropRules;
 use super::select::{Rules, Size};
 use channel::channel;
 use endpoint::endpoint;
+pub use limits::GpuFloor;
+use limits::{gpu_floor, limits};
 use rules::rules;
-
-/// Mirrors the properties, with their defaults.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    pub mode: Mode,
-    pub interval: u32,
-    pub interval_time: u64,
-    pub start_time: Option<gst::ClockTime>,
-    pub stop_time: Option<gst::ClockTime>,
-    pub max_captures: u64,
-    pub eos_after_max: bool,
-    pub streams: Option<String>,
-    /// `None`: never set.
-    pub min_objects: Option<i32>,
-    pub max_objects: i32,
-    pub classes: Option<String>,
-    pub operate_on_gie_id: i32,
-    pub min_confidence: f32,
-    pub max_confidence: f32,
-    pub unknown_confidence: UnknownConfidence,
-    pub roi: Option<String>,
-    pub roi_coverage: f32,
-    pub min_object_size: Option<String>,
-    pub max_object_size: Option<String>,
-    pub condition: Option<String>,
-    pub cooldown: u64,
-    pub dedupe: Dedupe,
-    pub best_window: u64,
-    pub pre_roll: u32,
-    pub post_roll: u32,
-    pub pre_roll_time: u64,
-    pub post_roll_time: u64,
-    pub roll_max_bytes: u64,
-    pub location: Option<String>,
-    pub encoding: Encoding,
-    pub quality: u32,
-    pub subsampling: Subsampling,
-    pub width: u32,
-    pub height: u32,
-    pub crop: Crop,
-    pub crop_padding: f32,
-    pub crop_square: bool,
-    pub crop_min_size: Option<String>,
-    pub annotate: Annotate,
-    pub labels: Labels,
-    pub labels_location: Option<String>,
-    pub log_location: Option<String>,
-    pub statistics: bool,
-    pub channel: Option<String>,
-    pub channel_size: u32,
-    pub channel_access: Access,
-    pub endpoint: Option<String>,
-    pub endpoint_body: EndpointBody,
-    pub endpoint_timeout: u64,
-    pub endpoint_retries: u32,
-    pub endpoint_delay: u64,
-    pub endpoint_backoff: f32,
-    pub endpoint_breaker_threshold: u32,
-    pub endpoint_breaker_timeout: u64,
-    pub endpoint_token_file: Option<String>,
-    pub endpoint_headers_file: Option<String>,
-    pub endpoint_ca_file: Option<String>,
-    pub endpoint_spool: Option<String>,
-    pub endpoint_spool_max_bytes: u64,
-    pub post_messages: bool,
-    pub queue_size: u32,
-    pub overflow: Overflow,
-    pub workers: u32,
-    pub on_error: OnError,
-    pub on_exists: OnExists,
-    pub drain_timeout: u64,
-    pub max_files: u64,
-    pub max_bytes: u64,
-    pub min_free_bytes: u64,
-    pub min_free_gpu_bytes: u64,
-    pub on_full: OnFull,
-    pub fsync: bool,
-    pub gpu_id: i32,
-    pub unique_id: u32,
-    pub config_file_path: Option<String>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            mode: Mode::Auto,
-            interval: 0,
-            interval_time: 0,
-            start_time: None,
-            stop_time: None,
-            max_captures: 0,
-            eos_after_max: false,
-            streams: None,
-            min_objects: None,
-            max_objects: -1,
-            classes: None,
-            operate_on_gie_id: -1,
-            min_confidence: 0.0,
-            max_confidence: 1.0,
-            unknown_confidence: UnknownConfidence::Accept,
-            roi: None,
-            roi_coverage: 0.5,
-            min_object_size: None,
-            max_object_size: None,
-            condition: None,
-            cooldown: 0,
-            dedupe: Dedupe::None,
-            best_window: 0,
-            pre_roll: 0,
-            post_roll: 0,
-            pre_roll_time: 0,
-            post_roll_time: 0,
-            roll_max_bytes: 512 << 20,
-            location: None,
-            encoding: Encoding::Auto,
-            quality: 90,
-            subsampling: Subsampling::S420,
-            width: 0,
-            height: 0,
-            crop: Crop::None,
-            crop_padding: 0.0,
-            crop_square: false,
-            crop_min_size: None,
-            annotate: Annotate::None,
-            labels: Labels::None,
-            labels_location: None,
-            log_location: None,
-            statistics: false,
-            channel: None,
-            channel_size: 8,
-            channel_access: Access::User,
-            endpoint: None,
-            endpoint_body: EndpointBody::Json,
-            endpoint_timeout: 1_000_000_000,
-            endpoint_retries: 3,
-            endpoint_delay: 1_000_000_000,
-            endpoint_backoff: 2.0,
-            endpoint_breaker_threshold: 5,
-            endpoint_breaker_timeout: 60_000_000_000,
-            endpoint_token_file: None,
-            endpoint_headers_file: None,
-            endpoint_ca_file: None,
-            endpoint_spool: None,
-            endpoint_spool_max_bytes: 1 << 30,
-            post_messages: false,
-            queue_size: 8,
-            overflow: Overflow::Auto,
-            workers: 0,
-            on_error: OnError::Continue,
-            on_exists: OnExists::Suffix,
-            drain_timeout: 30_000_000_000,
-            max_files: 0,
-            max_bytes: 0,
-            min_free_bytes: 0,
-            min_free_gpu_bytes: 0,
-            on_full: OnFull::Stop,
-            fsync: false,
-            gpu_id: -1,
-            unique_id: 0,
-            config_file_path: None,
-        }
-    }
-}
+pub use settings::Settings;
 
 /// Where pictures go.
 #[derive(Debug, Clone)]
@@ -217,6 +59,8 @@ pub enum Drawing {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub rules: Rules,
+    /// Of the streams that have their own.
+    pub stream_rules: BTreeMap<u32, Rules>,
     pub eos_after_max: bool,
     pub pictures: Option<Pictures>,
     pub log: Option<PathBuf>,
@@ -227,11 +71,15 @@ pub struct Config {
     pub channel: Option<ChannelRules>,
     pub endpoint: Option<EndpointRules>,
     pub post_messages: bool,
+    pub monitor: Option<Listen>,
     pub queue_size: usize,
     pub overflow: Overflow,
     pub workers: usize,
     pub on_error: OnError,
     pub drain_timeout: Duration,
+    pub limits: Option<Limits>,
+    pub gpu_floor: Option<GpuFloor>,
+    pub fsync: bool,
     /// The only GPU to take frames of.
     pub gpu_id: Option<u32>,
     pub unique_id: u32,
@@ -281,6 +129,7 @@ impl TryFrom<&Settings> for Config {
         {
             return bad("log-location", "is the same file as location");
         }
+        let limits = limits(set, pictures.as_ref())?;
         let labels = labels(set, location, log, &rules)?;
         let workers = match set.workers {
             // They have nothing to do.
@@ -290,6 +139,7 @@ impl TryFrom<&Settings> for Config {
         };
         Ok(Self {
             rules,
+            stream_rules: BTreeMap::new(),
             eos_after_max: set.eos_after_max,
             pictures,
             log: log.map(PathBuf::from),
@@ -299,11 +149,15 @@ impl TryFrom<&Settings> for Config {
             channel,
             endpoint,
             post_messages: set.post_messages,
+            monitor: Listen::of(set.monitor_address.as_deref())?,
             queue_size: set.queue_size as usize,
             overflow: set.overflow,
             workers,
             on_error: set.on_error,
             drain_timeout: Duration::from_nanos(set.drain_timeout),
+            limits,
+            gpu_floor: gpu_floor(set),
+            fsync: set.fsync,
             gpu_id: u32::try_from(set.gpu_id).ok(),
             unique_id: set.unique_id,
         })
@@ -555,6 +409,7 @@ fn labels(
         form,
         of_frames: set.crop == Crop::Objects,
         on_exists: set.on_exists,
+        fsync: set.fsync,
     }))
 }
 

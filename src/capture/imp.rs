@@ -13,7 +13,8 @@ use gst_base::subclass::prelude::*;
 use gst_video::{VideoInfo, VideoMeta};
 
 use crate::channel::{Full, can_share};
-use crate::fault::Fault;
+use crate::config_file::{Given, Inherited, specs};
+use crate::fault::{Fault, SettingsError};
 use crate::frame::caps;
 use crate::gate::{Gate, Wait};
 use crate::mem::nvmm;
@@ -23,14 +24,15 @@ use crate::mem::sys::base_sink::{
 };
 
 use super::CAT;
-use super::config::{Config, Settings};
+use super::config::{Config, Settings, file};
 use super::deliver::message::Outlet;
 use super::enums::Overflow;
+use super::job::Job;
 use super::nvevent;
-use super::process::Job;
 use super::properties;
 use super::run::{Rendered, Run};
 use super::stats::{Fate, Stats};
+use super::watch::{Listening, Watch};
 
 mod channels;
 
@@ -38,10 +40,12 @@ mod channels;
 /// None is held while anything is posted, queried, joined or waited for.
 #[derive(Default)]
 pub struct DsFrameCapture {
-    settings: Mutex<Settings>,
+    given: Mutex<Given<Settings>>,
+    inherited: Inherited,
     run: Mutex<Option<Arc<Run>>>,
     /// Of the last run, also after it.
     stats: Mutex<Arc<Stats>>,
+    watch: Mutex<Option<Watch>>,
     gate: Arc<Gate>,
     /// A flush and a state change may each have called `unlock()`.
     unlocks: Mutex<u32>,
@@ -69,8 +73,20 @@ impl DsFrameCapture {
         lock(&self.run).clone()
     }
 
+    /// Reads the properties, and the file that they name.
+    fn configure(&self) -> Result<Config, SettingsError> {
+        let element = self.obj();
+        let given = lock(&self.given).clone();
+        let (config, said) = Config::read(&given, &specs(element.upcast_ref(), &file::INHERITED))?;
+        if !said.path().as_os_str().is_empty() {
+            gst::info!(CAT, imp = self, "configured by {}", said.summary());
+        }
+        self.inherited.apply(element.upcast_ref(), &said.inherited);
+        Ok(config)
+    }
+
     fn start_run(&self) -> Result<(), Fault> {
-        let config = Config::try_from(&*lock(&self.settings))?;
+        let config = self.configure()?;
         gst::info!(CAT, imp = self, "captures {:?}", config.rules);
         let stats = Arc::<Stats>::default();
         *lock(&self.stats) = stats.clone();
@@ -78,8 +94,11 @@ impl DsFrameCapture {
         *lock(&self.fed_live) = None;
         self.gate.set_flushing(false);
         let outlet = Arc::new(Outlet::new(self.obj().upcast_ref()));
-        let run = Run::start(config, self.gate.clone(), stats, outlet)?;
-        *lock(&self.run) = Some(run);
+        let listening = Listening::begin(&config)?;
+        let run = Run::start(config, self.gate.clone(), stats.clone(), outlet)?;
+        *lock(&self.run) = Some(run.clone());
+        let watch = Watch::begin(listening, self.obj().upcast_ref(), &run, &stats);
+        *lock(&self.watch) = Some(watch);
         Ok(())
     }
 
@@ -117,6 +136,9 @@ impl DsFrameCapture {
                 "{stuck} threads are stuck in writing and left to themselves"
             );
         }
+        // Without the lock: a thread is joined.
+        let watch = lock(&self.watch).take();
+        drop(watch);
     }
 
     fn abandon(&self, run: &Run) {
@@ -367,6 +389,7 @@ impl ObjectImpl for DsFrameCapture {
         sink.set_qos(false);
         // Would keep a surface from its pool.
         sink.set_property("enable-last-sample", false);
+        self.inherited.know(sink.upcast_ref(), &file::INHERITED);
     }
 
     fn properties() -> &'static [glib::ParamSpec] {
@@ -406,11 +429,11 @@ impl ObjectImpl for DsFrameCapture {
             }
             return;
         }
-        properties::set(&mut lock(&self.settings), pspec.name(), value);
+        lock(&self.given).set(pspec.name(), value);
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = lock(&self.settings).clone();
+        let settings = lock(&self.given).settings.clone();
         let stats = lock(&self.stats).clone();
         properties::get(&settings, &stats, pspec.name())
             .unwrap_or_else(|| pspec.default_value().clone())
@@ -634,6 +657,9 @@ impl DsFrameCapture {
         }
         for error in &rendered.unreadable {
             run.worker.process().report(error.into());
+        }
+        if let Some(fault) = rendered.full {
+            run.worker.process().stop_for(fault);
         }
         if run.worker.process().has_failed() {
             return Err(gst::FlowError::Error);

@@ -9,7 +9,9 @@
 pub mod config;
 pub mod deliver;
 pub mod enums;
+mod gpu_room;
 mod imp;
+pub mod job;
 pub mod name;
 pub mod nvevent;
 pub mod picture;
@@ -20,6 +22,8 @@ pub mod select;
 pub mod snapshot;
 pub mod stats;
 mod streaming;
+#[cfg_attr(not(feature = "monitor"), path = "unwatched.rs")]
+mod watch;
 pub mod worker;
 
 /**
@@ -109,6 +113,11 @@ pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 glib::wrapper! {
     pub struct DsFrameCapture(ObjectSubclass<imp::DsFrameCapture>)
         @extends gst_base::BaseSink, gst::Element, gst::Object;
+}
+
+/// All properties of the element, without those of its base classes.
+pub fn properties() -> &'static [glib::ParamSpec] {
+    &properties::PROPERTIES
 }
 
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {

@@ -5,10 +5,14 @@
 //! File names from templates: `cam-{stream}/%06d.jpg`. A template is parsed once and in one pass;
 //! what is filled in is never parsed again and cannot leave its folder.
 
+mod read;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::meta::{Detection, FrameMeta};
+
+pub use read::{Values, without_suffix};
 
 /// What a captured picture can put into its name.
 #[derive(Debug, Clone)]
@@ -259,18 +263,6 @@ impl Template {
             None => PathBuf::new(),
         }
     }
-
-    /// The `%d` of a file that this template may have named.
-    pub fn number_in(&self, path: &Path) -> Option<u64> {
-        let text = path.to_str()?;
-        let text = text.strip_prefix("./").unwrap_or(text);
-        let mut reader = Reader {
-            parts: &self.parts,
-            text: text.as_bytes(),
-            dead: vec![false; (self.parts.len() + 1) * (text.len() + 1)],
-        };
-        reader.number_from(0, 0)?
-    }
 }
 
 /// `name-2.jpg` for `name.jpg` and 2.
@@ -417,79 +409,6 @@ fn sanitised(value: &str) -> String {
     } else {
         name
     }
-}
-
-/// Matches a path against the parts; `dead` remembers what has failed, so that no path is slow.
-struct Reader<'a> {
-    parts: &'a [Part],
-    text: &'a [u8],
-    dead: Vec<bool>,
-}
-
-impl Reader<'_> {
-    /// None: no match; otherwise the number behind this place, if there is one.
-    fn number_from(&mut self, part: usize, at: usize) -> Option<Option<u64>> {
-        if part == self.parts.len() {
-            return (at == self.text.len()).then_some(None);
-        }
-        let state = part * (self.text.len() + 1) + at;
-        if self.dead[state] {
-            return None;
-        }
-        let found = self.try_part(part, at);
-        self.dead[state] = found.is_none();
-        found
-    }
-
-    fn try_part(&mut self, part: usize, at: usize) -> Option<Option<u64>> {
-        let (parts, text) = (self.parts, self.text);
-        let rest = &text[at..];
-        match &parts[part] {
-            Part::Literal(literal) => {
-                rest.strip_prefix(literal.as_bytes())?;
-                self.number_from(part + 1, at + literal.len())
-            }
-            Part::Number { padding } => {
-                for end in (1..=digits(rest).min(MAX_PADDING)).rev() {
-                    let number = decimal(&rest[..end]).filter(|n| {
-                        // Only as it would have been written.
-                        padded(*n, *padding).as_bytes() == &rest[..end]
-                    });
-                    if number.is_some() && self.number_from(part + 1, at + end).is_some() {
-                        return Some(number);
-                    }
-                }
-                None
-            }
-            Part::Token { index, .. } => {
-                let longest = match TOKENS[*index].kind {
-                    Kind::Text => {
-                        let value = rest.iter().take_while(|b| is_value(**b));
-                        value.count().min(MAX_VALUE)
-                    }
-                    Kind::NumberOrNone if rest.starts_with(NONE.as_bytes()) => {
-                        return self.number_from(part + 1, at + NONE.len());
-                    }
-                    Kind::Number | Kind::NumberOrNone => digits(rest).min(MAX_PADDING),
-                };
-                (1..=longest)
-                    .rev()
-                    .find_map(|end| self.number_from(part + 1, at + end))
-            }
-        }
-    }
-}
-
-fn digits(text: &[u8]) -> usize {
-    text.iter().take_while(|b| b.is_ascii_digit()).count()
-}
-
-fn decimal(digits: &[u8]) -> Option<u64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-fn is_value(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! What happens to a captured frame on the worker threads: encode, stage, then in order publish,
 //! log and tell.
 
+mod full;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -15,126 +17,28 @@ use crate::codec::{self, CardEncoder, CodecError, PictureEncoder, Scaler};
 use crate::fault::Fault;
 use crate::frame::Snapshot;
 use crate::frame::stats::PictureStats;
-use crate::meta::{Detection, FrameMeta};
 
 use super::config::{Config, Drawing};
 use super::deliver::channel::Channels;
 use super::deliver::endpoint::Poster;
 use super::deliver::endpoint::queue::Slip;
 use super::deliver::endpoint::request::{Image, Post, posts};
-use super::deliver::files::{Companion, Files, Published, Staged};
-use super::deliver::labels::{Labelled, Labels, Outcome, StagedLabels};
+use super::deliver::files::{ANNOTATED, Companion, Files, Published, Staged, sync_names};
+use super::deliver::labels::{Labels, Outcome, StagedLabels};
 use super::deliver::log::{Entry, Line, Log};
 use super::deliver::message::Outlet;
+use super::deliver::quota::Quota;
 use super::deliver::report::Reporter;
 use super::deliver::{DeliverError, OpenError};
 use super::enums::EndpointBody;
-use super::name::{NameFacts, Template};
+use super::job::{Capture, Job};
+use super::name::Template;
 use super::picture::region::CropRules;
 use super::picture::statistics::picture_statistics;
-use super::picture::{Saved, Shot, Subject, boxes, shots};
-use super::select::Reason;
+use super::picture::{Saved, Subject, boxes, shots};
 use super::stats::{Fate, Stats, Ticket};
+use super::watch::{Shown, Viewer};
 use super::worker::Process;
-
-/// What is known about a capture when it is decided.
-#[derive(Debug)]
-pub struct Facts {
-    /// Of the capture, within the element.
-    pub number: u64,
-    pub stream: u32,
-    /// Of the frame, within its stream: as the metadata counts, else as we do.
-    pub frame: u64,
-    /// ns.
-    pub pts: Option<u64>,
-    /// ns.
-    pub duration: Option<u64>,
-    /// It does not follow the frame before it.
-    pub discont: bool,
-    pub taken_at: jiff::Timestamp,
-    pub reason: Reason,
-    /// What the metadata says. Boxes are in pixels of the captured frame.
-    pub meta: FrameMeta,
-    /// Those of the detections that were asked for.
-    pub matches: Vec<usize>,
-}
-
-impl Facts {
-    /// Of a picture.
-    fn name(&self, shot: &Shot) -> NameFacts<'_> {
-        let object = match shot.subject {
-            Subject::Frame => self.surest(),
-            Subject::Object(index) => self.meta.detections.get(index).map(|it| (index, it)),
-        };
-        self.name_of(shot.seq, object)
-    }
-
-    /// Of a file about the whole frame.
-    pub fn frame_name(&self) -> NameFacts<'_> {
-        self.name_of(0, self.surest())
-    }
-
-    fn name_of<'a>(&'a self, seq: u32, object: Option<(usize, &'a Detection)>) -> NameFacts<'a> {
-        NameFacts {
-            number: self.number,
-            stream: self.stream,
-            frame: self.frame,
-            pts: self.pts,
-            utc: self.taken_at,
-            reason: self.reason.as_str(),
-            meta: &self.meta,
-            seq,
-            object,
-        }
-    }
-
-    /// The object that a picture of the whole frame is named after: of those that match the one
-    /// with the highest confidence, the first of equals.
-    fn surest(&self) -> Option<(usize, &Detection)> {
-        let matches = self.matches.iter();
-        matches
-            .filter_map(|&place| Some((place, self.meta.detections.get(place)?)))
-            .reduce(|best, next| {
-                let confidence = |(_, object): (usize, &Detection)| {
-                    object
-                        .confidence
-                        .filter(|confidence| confidence.is_finite())
-                };
-                match confidence(next) > confidence(best) {
-                    true => next,
-                    false => best,
-                }
-            })
-    }
-}
-
-/// A captured frame on its way.
-#[derive(Debug)]
-pub struct Capture {
-    pub facts: Facts,
-    pub info: VideoInfo,
-    /// Absent where only the record counts.
-    pub frame: Option<Snapshot>,
-}
-
-impl Capture {
-    fn labelled(&self, shape: [usize; 3]) -> Labelled<'_> {
-        Labelled {
-            facts: &self.facts,
-            frame_size: [self.info.width(), self.info.height()],
-            shape,
-        }
-    }
-}
-
-/// Captures that are delivered or dropped together: one, with its pre-roll before it.
-#[derive(Debug)]
-pub struct Job {
-    /// Of one stream, in the order of their delivery. None: what was delivered before is to become
-    /// whole.
-    pub captures: Vec<Capture>,
-    pub ticket: Arc<Ticket>,
-}
 
 /// A capture that is ready to be committed.
 #[derive(Debug)]
@@ -144,6 +48,7 @@ pub struct Output {
     labels: Option<StagedLabels>,
     shape: [usize; 3],
     statistics: Option<PictureStats>,
+    shown: Shown,
 }
 
 /// A picture that waits for its name.
@@ -161,6 +66,7 @@ struct Waiting {
 /// What pictures are made, and where they go.
 struct Pictures {
     files: Option<Files>,
+    quota: Option<Quota>,
     encode: codec::EncodeSettings,
     crop: Option<CropRules>,
     drawing: Drawing,
@@ -187,12 +93,14 @@ pub struct Delivery {
     run: String,
     unique_id: u32,
     pub reporter: Arc<Reporter>,
+    fsync: bool,
     pub outlet: Arc<Outlet>,
     stats: Arc<Stats>,
     channels: OnceLock<Arc<Channels>>,
     /// How posts are made.
     body: Option<EndpointBody>,
     poster: OnceLock<Arc<Poster>>,
+    viewer: OnceLock<Viewer>,
     /// No further capture will come, and then EOS is to be posted.
     last_taken: AtomicBool,
     last_submitted: AtomicBool,
@@ -214,13 +122,17 @@ impl Delivery {
             Some(pictures) => {
                 let failed = OpenError::of("location");
                 let open = |template: &Template| {
-                    Files::open(template.clone(), pictures.on_exists).map_err(&failed)
+                    Files::open(template.clone(), pictures.on_exists, config.fsync).map_err(&failed)
                 };
                 let files = pictures.template.as_ref().map(open).transpose()?;
                 if let Some(files) = &files {
                     first = files.first_number().map_err(&failed)?;
                 }
                 Some(Pictures {
+                    quota: match &files {
+                        Some(files) => full::quota(config, files)?,
+                        None => None,
+                    },
                     files,
                     encode: pictures.encode,
                     crop: pictures.crop,
@@ -231,7 +143,8 @@ impl Delivery {
         let log = match &config.log {
             None => None,
             Some(path) => {
-                let (log, repaired) = Log::open(path).map_err(OpenError::of("log-location"))?;
+                let (log, repaired) =
+                    Log::open(path, config.fsync).map_err(OpenError::of("log-location"))?;
                 if repaired {
                     stats.log_repairs.fetch_add(1, Ordering::Relaxed);
                     outlet.warn(&Fault::resource(
@@ -301,11 +214,13 @@ impl Delivery {
             run: uuid::Uuid::new_v4().to_string(),
             unique_id: config.unique_id,
             reporter: Arc::new(Reporter::new(config.on_error, outlet.clone())),
+            fsync: config.fsync,
             outlet,
             stats,
             channels: OnceLock::new(),
             body: config.endpoint.as_ref().map(|endpoint| endpoint.body),
             poster: OnceLock::new(),
+            viewer: OnceLock::new(),
             last_taken: AtomicBool::new(false),
             last_submitted: AtomicBool::new(false),
             eos_posted: AtomicBool::new(false),
@@ -376,6 +291,12 @@ impl Delivery {
         let _ = self.channels.set(channels);
     }
 
+    /// Who shows what is captured.
+    pub fn show(&self, viewer: Viewer) {
+        // Once for each run.
+        let _ = self.viewer.set(viewer);
+    }
+
     /// What is committed is posted by it.
     pub fn know_poster(&self, poster: Arc<Poster>) {
         // Once for each run.
@@ -420,6 +341,7 @@ impl Delivery {
             labels: None,
             shape: [height as usize, width as usize, channels],
             statistics: None,
+            shown: Shown::default(),
         };
         let Some(frame) = capture.frame.take() else {
             return Ok(output);
@@ -506,22 +428,32 @@ impl Delivery {
             if shot.subject == Subject::Frame && !is_copy {
                 output.shape = [picture.height, picture.width, picture.channels];
             }
+            let encoding = settings.encoding;
+            let shown = &mut output.shown;
+            shown.add(
+                self.viewer.get(),
+                &scratch.bytes,
+                encoding,
+                shot.subject,
+                drawn,
+            );
+            let name = facts.name(shot);
+            let bytes = &scratch.bytes;
             let stage = |files: &Files| {
-                let name = facts.name(shot);
-                match is_copy {
-                    false => files.stage(&name, &scratch.bytes),
-                    true => files.stage_beside(&name, "annotated", &scratch.bytes),
-                }
+                self.with_room(bytes.len(), || match is_copy {
+                    false => files.stage(&name, bytes),
+                    true => files.stage_beside(&name, ANNOTATED, bytes),
+                })
             };
             let staged = pictures.files.as_ref().map(stage).transpose()?;
-            let is_raw = settings.encoding == codec::Encoding::Raw;
+            let is_raw = encoding == codec::Encoding::Raw;
             let image = self.body.map(|_| Image {
                 subject: shot.subject,
                 is_copy,
-                encoding: settings.encoding,
+                encoding,
                 format: is_raw.then(|| info.format().to_str().as_str()),
                 shape: [picture.height, picture.width, picture.channels],
-                bytes: scratch.bytes.clone(),
+                bytes: bytes.clone(),
             });
             output.pictures.push(Waiting {
                 subject: shot.subject,
@@ -543,7 +475,7 @@ impl Delivery {
             let of_frame = |picture: &&Waiting| picture.subject == Subject::Frame;
             let picture = output.pictures.iter().find(of_frame);
             let picture = picture.and_then(|picture| picture.staged.as_ref());
-            let mut outcome = labels.stage(&labelled, picture)?;
+            let mut outcome = self.with_room(0, || labels.stage(&labelled, picture))?;
             output.labels = outcome.staged.take();
             self.count_left_out(&outcome);
         }
@@ -581,6 +513,7 @@ impl Delivery {
     ) -> Result<(Vec<Saved>, Vec<Post>), DeliverError> {
         let staged = output.pictures.iter().filter_map(|p| p.staged.as_ref());
         let bytes = staged.map(|staged| staged.bytes).sum();
+        let room = self.admit(&output)?;
         let mut named = Vec::new();
         let published = self.publish_into(&mut named, capture, output);
         match &published {
@@ -592,6 +525,9 @@ impl Delivery {
                 stats.pictures.fetch_add(pictures, Ordering::Relaxed);
                 stats.bytes.fetch_add(bytes, Ordering::Relaxed);
                 stats.renamed.fetch_add(renamed as u64, Ordering::Relaxed);
+                if let Some(room) = room {
+                    room.keep(named.iter().flat_map(Published::paths));
+                }
             }
         }
         published
@@ -618,13 +554,17 @@ impl Delivery {
             Some(files) => self.name(named, files, output.pictures, beside)?,
             None => Vec::new(),
         };
+        if let (Some(labels), Some(staged)) = (&self.labels, apart) {
+            named.extend(labels.publish(staged)?);
+        }
+        if self.fsync {
+            sync_names(named)?;
+        }
         if let Some(labels) = &self.labels {
-            if let Some(staged) = apart {
-                named.extend(labels.publish(staged)?);
-            }
             let of_frame = saved.iter().find(|s| s.subject == Subject::Frame);
             let file = of_frame.map(|picture| picture.path.as_path());
-            self.count_left_out(&labels.append(&labelled, file)?);
+            let appended = self.with_room(0, || labels.append(&labelled, file));
+            self.count_left_out(&appended?);
         }
         if self.log.is_none() && self.body.is_none() {
             return Ok((saved, Vec::new()));
@@ -644,9 +584,8 @@ impl Delivery {
             None => Vec::new(),
         };
         if let Some(log) = &self.log {
-            log.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .append(&line)?;
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            self.with_room(0, || log.append(&line))?;
         }
         drop(line);
         Ok((saved, posts))
@@ -723,10 +662,10 @@ impl Process for Delivery {
                 stream: facts.stream,
                 frame: facts.frame,
             };
-            let delivered = done
-                .next()
-                .unwrap_or(Err(panic))
-                .and_then(|output| self.publish(capture, output));
+            let mut output = done.next().unwrap_or(Err(panic));
+            let shown = output.as_mut().map(|it| std::mem::take(&mut it.shown));
+            let shown = shown.unwrap_or_default();
+            let delivered = output.and_then(|output| self.publish(capture, output));
             match delivered {
                 Ok((pictures, posts)) => {
                     let slip = Slip::new(only_posts.then(|| job.ticket.clone()));
@@ -734,10 +673,14 @@ impl Process for Delivery {
                     if !only_posts {
                         job.ticket.settle_one(Fate::Captured);
                     }
+                    shown.show(self.viewer.get(), capture);
                     // Whoever reads `stats` on this message finds the capture counted.
                     if self.post_messages {
                         self.outlet.saved(facts, &pictures);
                     }
+                }
+                Err(error) if self.is_full(&error) => {
+                    job.ticket.settle_one(Fate::DroppedFull);
                 }
                 Err(error) => {
                     job.ticket.settle_one(Fate::Failed);

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use glib::prelude::*;
 
+use crate::config_file::Store;
 use crate::properties::{bytes, choice, clock, counter, flag, int, share, text, time, uint};
 
 use super::config::Settings;
@@ -79,6 +80,8 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         text("endpoint-spool", "Endpoint spool", "Folder that keeps what cannot be posted now, also over a restart, until it can", None),
         glib::ParamSpecUInt64::builder("endpoint-spool-max-bytes").nick("Endpoint spool max bytes").blurb("Bytes that endpoint-spool may hold; beyond, captures are dropped and counted: the oldest with overflow=drop-oldest, else the newest").default_value(d.endpoint_spool_max_bytes).mutable_ready().build(),
         flag("post-messages", "Post messages", "Post an element message dsframecapture-saved for each capture, 100 a second at most", d.post_messages),
+        #[cfg(feature = "monitor")]
+        text("monitor-address", "Monitor address", "Where to serve metrics and a live page of all elements of the process: a port for this machine only (9100; 0 is any that is free), or an IP address and a port (0.0.0.0:9100), where whoever reaches it sees the pictures", None),
         uint("queue-size", "Queue size", "Jobs that may wait for an encoder: captures, each with its pre-roll; a frame of a GPU waits in GPU memory", (1, 1_000_000), d.queue_size),
         choice("overflow", "Overflow", "What to do when the queue, or that of a channel's reader, is full; block also waits for a channel's first reader", d.overflow),
         uint("workers", "Workers", "Threads that encode and write; 0 is one for each core. Of a GPU's JPEGs twelve at most are made at once", (0, 1024), d.workers),
@@ -165,6 +168,7 @@ crate::properties::stored! {
     "endpoint-spool" => endpoint_spool,
     "endpoint-spool-max-bytes" => endpoint_spool_max_bytes,
     "post-messages" => post_messages,
+    "monitor-address" => monitor_address,
     "queue-size" => queue_size,
     "overflow" => overflow,
     "workers" => workers,
@@ -182,12 +186,21 @@ crate::properties::stored! {
     "config-file-path" => config_file_path,
 }
 
-/// Stores a setting; what is none is left alone.
-pub fn set(settings: &mut Settings, name: &str, value: &glib::Value) {
-    match name {
-        "min-objects" => settings.min_objects = value.get().ok(),
-        _ => {
-            store(settings, name, value);
+impl Store for Settings {
+    fn store(&mut self, name: &str, value: &glib::Value) {
+        match name {
+            "min-objects" => self.min_objects = value.get().ok(),
+            _ => {
+                store(self, name, value);
+            }
+        }
+    }
+
+    fn stored(&self, name: &str) -> Option<glib::Value> {
+        match name {
+            // Whether it was set at all matters to mode=auto.
+            "min-objects" => Some(self.min_objects.unwrap_or(1).to_value()),
+            _ => setting(self, name),
         }
     }
 }
@@ -195,14 +208,12 @@ pub fn set(settings: &mut Settings, name: &str, value: &glib::Value) {
 /// The value of a readable property.
 pub fn get(settings: &Settings, stats: &Stats, name: &str) -> Option<glib::Value> {
     match name {
-        // Whether it was set at all matters to mode=auto.
-        "min-objects" => Some(settings.min_objects.unwrap_or(1).to_value()),
         "stats" => Some(stats.snapshot().to_structure().to_value()),
         "stats-json" => Some(stats.snapshot().to_json().to_value()),
         "captured" => Some(stats.total().captured.to_value()),
         "dropped" => Some(stats.total().dropped.to_value()),
         "failed" => Some(stats.total().failed.to_value()),
         "pending" => Some(stats.total().pending.to_value()),
-        _ => setting(settings, name),
+        _ => settings.stored(name),
     }
 }

@@ -22,7 +22,8 @@ use super::deliver::channel::Channels;
 use super::deliver::endpoint::Poster;
 use super::deliver::message::Outlet;
 use super::deliver::{DeliverError, OpenError};
-use super::process::{Delivery, Job};
+use super::job::Job;
+use super::process::Delivery;
 use super::snapshot::SnapshotError;
 use super::stats::Stats;
 use super::streaming::{Input, Streaming};
@@ -49,6 +50,19 @@ pub enum RenderError {
         frame: u64,
         error: SnapshotError,
     },
+}
+
+impl RenderError {
+    /// The GPU that there is no room on to take the frame to.
+    pub fn full_gpu(&self) -> Option<u32> {
+        match self {
+            Self::Snapshot {
+                error: SnapshotError::Full { gpu, .. },
+                ..
+            } => Some(*gpu),
+            _ => None,
+        }
+    }
 }
 
 impl From<&RenderError> for Fault {
@@ -88,6 +102,8 @@ pub struct Rendered {
     pub unreadable: Vec<RenderError>,
     /// What happened for the first time and is worth saying once.
     pub news: Vec<Fault>,
+    /// There is no room for what was selected, and that is the end.
+    pub full: Option<Fault>,
     /// The buffer says nothing that could be relied on.
     pub error: Option<RenderError>,
 }

@@ -4,6 +4,8 @@
 
 //! Takes the pixels of captured frames so that nobody can change them afterwards.
 
+mod floor;
+
 use gst_video::{VideoCropMeta, VideoFormat, VideoInfo};
 
 use crate::frame::map::sibling;
@@ -16,6 +18,8 @@ use crate::mem::cuda::{
 };
 use crate::mem::shm;
 use crate::mem::sys::buffer::{buffer_pool_is_unlimited_or_none, is_system_memory};
+
+use floor::Floor;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
@@ -31,6 +35,10 @@ pub enum SnapshotError {
     Cuda(#[from] CudaError),
     #[error(transparent)]
     CudaMemory(#[from] CudaMemoryError),
+    #[error(
+        "property \"min-free-gpu-bytes\": {free} bytes are free on GPU {gpu}, and {min_free} are to stay so"
+    )]
+    Full { gpu: u32, free: u64, min_free: u64 },
 }
 
 /// Takes snapshots into reused memory.
@@ -38,6 +46,7 @@ pub enum SnapshotError {
 pub struct Snapshots {
     /// Other processes are to read them where they are.
     for_others: bool,
+    floor: Option<Floor>,
     pool: Option<HostPool>,
     /// One for each GPU that frames came from.
     cards: Vec<Card>,
@@ -52,9 +61,12 @@ struct Card {
 impl Snapshots {
     /// `for_others`: other processes are to read copies where they are, if a card can share its
     /// memory.
-    pub fn new(for_others: bool) -> Self {
+    ///
+    /// `min_free`: bytes that are to stay free on a card.
+    pub fn new(for_others: bool, min_free: Option<u64>) -> Self {
         Self {
             for_others,
+            floor: min_free.map(Floor::new),
             pool: None,
             cards: Vec::new(),
         }
@@ -126,6 +138,7 @@ impl Snapshots {
             corner = (part.x as usize, part.y as usize);
             size = (part.width as usize, part.height as usize);
         }
+        self.check_room(mapped.gpu())?;
         let (width, height) = size;
         let info = sibling(info, info.format(), width as u32, height as u32)
             .ok_or(SnapshotError::Size { width, height })?;
@@ -142,6 +155,7 @@ impl Snapshots {
         info: &VideoInfo,
         copy: impl FnOnce(&mut CardViewMut<'_>, &Stream) -> Result<(), CudaError>,
     ) -> Result<CardFrame, SnapshotError> {
+        self.check_room(gpu)?;
         let _bound = gpu.bind()?;
         let Card { stream, pool } = self.card(gpu)?;
         let mut frame = CardFrame::acquire(pool, info)?;
@@ -157,6 +171,13 @@ impl Snapshots {
         let size = (info.width() as usize, info.height() as usize);
         let part = crop_within(info.format(), size, rect);
         (part.x, part.y)
+    }
+
+    fn check_room(&mut self, gpu: Gpu) -> Result<(), SnapshotError> {
+        match &mut self.floor {
+            None => Ok(()),
+            Some(floor) => floor.check(gpu),
+        }
     }
 
     fn card(&mut self, gpu: Gpu) -> Result<&Card, CudaError> {

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::channel::{self, Hub};
+use crate::times::{Measured, Times};
 
 use super::deliver::endpoint::stats::{EndpointSnapshot, EndpointStats};
 
@@ -47,6 +48,8 @@ pub struct StreamStats {
     dropped_flush: AtomicU64,
     dropped_timeout: AtomicU64,
     dropped_full: AtomicU64,
+    /// From the decision to being captured.
+    capture_time: Times,
 }
 
 /// The counters at one moment.
@@ -84,7 +87,20 @@ impl Counts {
         ]
     }
 
-    fn add(&mut self, other: &Self) {
+    /// How frames ended.
+    pub fn fates(&self) -> [(&'static str, u64); 7] {
+        [
+            ("captured", self.captured),
+            ("not-selected", self.not_selected),
+            ("failed", self.failed),
+            ("dropped-overflow", self.dropped_overflow),
+            ("dropped-flush", self.dropped_flush),
+            ("dropped-timeout", self.dropped_timeout),
+            ("dropped-full", self.dropped_full),
+        ]
+    }
+
+    pub fn add(&mut self, other: &Self) {
         self.seen += other.seen;
         self.not_selected += other.not_selected;
         self.selected += other.selected;
@@ -163,6 +179,11 @@ impl Hold {
     pub fn fail(self) {
         drop(Ticket::new([self]));
     }
+
+    /// There is no room to take the frame to.
+    pub fn drop_full(self) {
+        Ticket::new([self]).settle(Fate::DroppedFull);
+    }
 }
 
 impl Drop for Hold {
@@ -178,6 +199,7 @@ impl Drop for Hold {
 #[derive(Debug)]
 pub struct Ticket {
     stream: Option<Arc<StreamStats>>,
+    decided: Instant,
     /// Frames that are not settled.
     left: AtomicU64,
 }
@@ -192,12 +214,17 @@ impl Ticket {
         }
         Self {
             stream,
+            decided: Instant::now(),
             left: AtomicU64::new(left),
         }
     }
 
     fn count(&self, fate: Fate, frames: u64) {
         if let Some(stream) = self.stream.as_ref().filter(|_| frames > 0) {
+            if fate == Fate::Captured {
+                let time = self.decided.elapsed();
+                stream.capture_time.record_all(time, frames);
+            }
             stream.settle(fate, frames);
         }
     }
@@ -240,6 +267,8 @@ pub struct Stats {
     pub bytes: AtomicU64,
     /// Files that got a suffix because their name was taken.
     pub renamed: AtomicU64,
+    /// Pictures deleted to make room.
+    pub rotated: AtomicU64,
     /// Objects without a picture of their own, as their boxes are none or not in the frame.
     pub objects_skipped: AtomicU64,
     /// Torn last lines of an earlier run cut off the log.
@@ -255,6 +284,9 @@ pub struct Stats {
     endpoint: OnceLock<Arc<EndpointStats>>,
     /// Microseconds from frame to bytes.
     encode_time: Mutex<Histogram<u32>>,
+    encode_times: Times,
+    /// Where they can be watched, if anywhere.
+    monitor_url: OnceLock<String>,
     started: Instant,
 }
 
@@ -267,6 +299,7 @@ pub struct Snapshot {
     pub pictures: u64,
     pub bytes: u64,
     pub renamed: u64,
+    pub rotated: u64,
     pub objects_skipped: u64,
     pub log_repairs: u64,
     pub labels_left_out: u64,
@@ -278,6 +311,9 @@ pub struct Snapshot {
     /// ns.
     pub encode_time_p50: u64,
     pub encode_time_p99: u64,
+    /// Where they can be watched, if anywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitor_url: Option<String>,
     pub streams: Vec<StreamSnapshot>,
     pub channels: Vec<ChannelSnapshot>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -295,6 +331,17 @@ pub struct ChannelSnapshot {
     pub counts: channel::Counts,
     /// Frames that no reader was there for.
     pub unread: u64,
+}
+
+impl ChannelSnapshot {
+    pub fn add(&mut self, other: &Self) {
+        self.readers += other.readers;
+        self.counts.sent += other.counts.sent;
+        self.counts.received += other.counts.received;
+        self.counts.dropped += other.counts.dropped;
+        self.counts.in_flight += other.counts.in_flight;
+        self.unread += other.unread;
+    }
 }
 
 #[derive(Debug, Clone, serde::Serialize)]
@@ -315,6 +362,7 @@ impl Default for Stats {
             pictures: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             renamed: AtomicU64::new(0),
+            rotated: AtomicU64::new(0),
             objects_skipped: AtomicU64::new(0),
             log_repairs: AtomicU64::new(0),
             labels_left_out: AtomicU64::new(0),
@@ -323,6 +371,8 @@ impl Default for Stats {
             channels: Mutex::default(),
             endpoint: OnceLock::new(),
             encode_time: Mutex::new(encode_time),
+            encode_times: Times::default(),
+            monitor_url: OnceLock::new(),
             started: Instant::now(),
         }
     }
@@ -356,12 +406,32 @@ impl Stats {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub fn set_monitor_url(&self, url: String) {
+        // Once for each run.
+        let _ = self.monitor_url.set(url);
+    }
+
+    pub fn encode_times(&self) -> Measured {
+        self.encode_times.measured()
+    }
+
+    /// From the decision to being captured, over all streams.
+    pub fn capture_times(&self) -> Measured {
+        let mut all = Measured::default();
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        for (_, stream) in streams.iter() {
+            all.add(&stream.capture_time.measured());
+        }
+        all
+    }
+
     /// Those of the endpoint, made when there is one.
     pub fn endpoint(&self) -> Arc<EndpointStats> {
         self.endpoint.get_or_init(Arc::default).clone()
     }
 
     pub fn record_encode_time(&self, time: Duration) {
+        self.encode_times.record(time);
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
         self.encode_time
             .lock()
@@ -415,6 +485,7 @@ impl Stats {
             pictures: self.pictures.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             renamed: self.renamed.load(Ordering::Relaxed),
+            rotated: self.rotated.load(Ordering::Relaxed),
             objects_skipped: self.objects_skipped.load(Ordering::Relaxed),
             log_repairs: self.log_repairs.load(Ordering::Relaxed),
             labels_left_out: self.labels_left_out.load(Ordering::Relaxed),
@@ -424,6 +495,7 @@ impl Stats {
             captured_rate: total.captured as f64 / seconds,
             encode_time_p50: encode_time.value_at_quantile(0.5) * 1000,
             encode_time_p99: encode_time.value_at_quantile(0.99) * 1000,
+            monitor_url: self.monitor_url.get().cloned(),
             streams,
             channels,
             endpoint: self.endpoint.get().map(|endpoint| endpoint.snapshot()),
@@ -462,6 +534,9 @@ impl Snapshot {
         for (name, value) in self.total.fields() {
             structure = structure.field(name, value);
         }
+        if let Some(url) = &self.monitor_url {
+            structure = structure.field("monitor-url", url);
+        }
         if let Some(endpoint) = &self.endpoint {
             structure = structure.field("endpoint", endpoint.to_structure());
         }
@@ -469,6 +544,7 @@ impl Snapshot {
             .field("pictures", self.pictures)
             .field("bytes", self.bytes)
             .field("renamed", self.renamed)
+            .field("rotated", self.rotated)
             .field("objects-skipped", self.objects_skipped)
             .field("log-repairs", self.log_repairs)
             .field("labels-left-out", self.labels_left_out)
@@ -548,6 +624,7 @@ mod tests {
         gst::init().unwrap();
         let stats = Stats::default();
         stats.stream(1).count_not_selected();
+        stats.set_monitor_url("http://127.0.0.1:1/".into());
         stats.endpoint();
         let snapshot = stats.snapshot();
         let structure = snapshot.to_structure();

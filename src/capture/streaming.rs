@@ -19,7 +19,8 @@ use crate::meta::{Detection, FrameMeta, MetaReader, Source};
 
 use super::CAT;
 use super::config::Config;
-use super::process::{Capture, Facts, Job};
+use super::gpu_room::GpuRoom;
+use super::job::{Capture, Facts, Job};
 use super::run::{RenderError, Rendered};
 use super::select::{Best, Decision, FrameFacts, Reason, Selector};
 use super::snapshot::{SnapshotError, Snapshots};
@@ -36,6 +37,7 @@ pub struct Streaming {
     input: Option<Arc<Input>>,
     segment: gst::FormattedSegment<gst::ClockTime>,
     snapshots: Snapshots,
+    gpu_room: GpuRoom,
     with_pixels: bool,
     next_number: u64,
     /// The only GPU to take frames of.
@@ -109,13 +111,14 @@ impl Streaming {
         let for_others = config.channel.as_ref().is_some_and(|it| it.is_shared);
         Self {
             stats,
-            selector: Selector::new(config.rules.clone()),
+            selector: Selector::new(config.rule_book()),
             streams: BTreeMap::new(),
             reader: MetaReader::default(),
             slots: Vec::new(),
             input: None,
             segment: gst::FormattedSegment::new(),
-            snapshots: Snapshots::new(for_others),
+            snapshots: Snapshots::new(for_others, config.gpu_floor.map(|it| it.min_free)),
+            gpu_room: GpuRoom::new(config.gpu_floor),
             with_pixels,
             next_number: first_number,
             gpu_id: config.gpu_id,
@@ -404,8 +407,16 @@ impl Streaming {
         // What nobody will get need not be copied.
         let with_pixels = self.with_pixels && !seen.is_unheard;
         let capture = match self.capture(buffer, input, pictures, seen, with_pixels) {
-            Ok(capture) => capture,
+            Ok(capture) => {
+                self.gpu_room.note_taken(capture.frame.as_ref(), rendered);
+                capture
+            }
             Err(error) => {
+                if let Some(gpu) = error.full_gpu() {
+                    hold.drop_full();
+                    self.gpu_room.note_full(gpu, &error, rendered);
+                    return;
+                }
                 hold.fail();
                 rendered.unreadable.push(error);
                 return;

@@ -4,6 +4,8 @@
 
 //! Properties as they were set ([`Settings`]), and what they mean once checked ([`Config`]).
 
+pub mod file;
+
 use std::time::Duration;
 
 use gst_video::VideoFormat;

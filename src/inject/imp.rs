@@ -12,7 +12,8 @@ use gst_base::subclass::prelude::*;
 use gst_video::VideoMeta;
 
 use crate::channel::Address;
-use crate::fault::Fault;
+use crate::config_file::{Given, Inherited, specs};
+use crate::fault::{Fault, SettingsError};
 use crate::frame::{caps, code};
 use crate::gate::{Gate, Wait};
 use crate::mem::cuda::{CudaError, Gpu, Kind};
@@ -20,7 +21,7 @@ use crate::mem::nvmm::{self, Place};
 use crate::mem::sys::Generation;
 
 use super::CAT;
-use super::config::{Config, Origin, Placement, Settings};
+use super::config::{Config, Origin, Placement, Settings, file};
 use super::enums::MemoryType;
 use super::negotiate::{Chosen, Wishes, choose, names_nvmm};
 use super::output::{Launched, Nvmm, Output, OutputError};
@@ -33,6 +34,8 @@ use super::source::{
 };
 use super::stats::Stats;
 use super::timeline::Timeline;
+#[cfg(feature = "monitor")]
+use super::watch::Watch;
 
 mod feed;
 
@@ -43,13 +46,16 @@ use feed::Produced;
 /// holds it while it fetches; others take it only while that thread is stopped.
 #[derive(Default)]
 pub struct DsFrameInject {
-    settings: Mutex<Settings>,
+    given: Mutex<Given<Settings>>,
+    inherited: Inherited,
     config: Mutex<Option<Arc<Config>>>,
     streaming: Mutex<Streaming>,
     shown: Mutex<Shown>,
     /// The pool that the streaming thread may be waiting for.
     waits_for: Mutex<Option<gst::BufferPool>>,
     stats: Mutex<Arc<Stats>>,
+    #[cfg(feature = "monitor")]
+    watch: Mutex<Option<Watch>>,
     gate: Arc<Gate>,
     pace: Pace,
 }
@@ -131,13 +137,27 @@ impl DsFrameInject {
         gst::FlowError::Error
     }
 
+    /// Reads the properties, and the file that they name.
+    fn configure(&self) -> Result<Config, SettingsError> {
+        let element = self.obj();
+        let given = lock(&self.given).clone();
+        let (config, said) = Config::read(&given, &specs(element.upcast_ref(), &file::INHERITED))?;
+        if !said.path().as_os_str().is_empty() {
+            gst::info!(CAT, imp = self, "configured by {}", said.summary());
+        }
+        self.inherited.apply(element.upcast_ref(), &said.inherited);
+        Ok(config)
+    }
+
     fn prepare(&self) -> Result<(), Fault> {
-        let config = Arc::new(Config::try_from(&*lock(&self.settings))?);
+        let config = Arc::new(self.configure()?);
         let live = config.is_live
             || matches!(&config.origin, Origin::Uri(uri) if source::is_live_uri(uri));
         self.obj().set_live(live);
         self.gate.set_flushing(false);
         *lock(&self.stats) = Arc::default();
+        #[cfg(feature = "monitor")]
+        self.begin_watch(&config);
         *lock(&self.shown) = Shown::default();
         *lock(&self.config) = Some(config.clone());
         let mut streaming = lock(&self.streaming);
@@ -172,6 +192,19 @@ impl DsFrameInject {
             }
         }
         Ok(())
+    }
+
+    #[cfg(feature = "monitor")]
+    fn begin_watch(&self, config: &Config) {
+        let channel = match &config.origin {
+            Origin::Channel(options) => Some(match &options.address {
+                Address::InProcess(name) => name.clone(),
+                address => address.to_string(),
+            }),
+            _ => None,
+        };
+        let watch = Watch::begin(self.obj().upcast_ref(), self.stats(), channel);
+        *lock(&self.watch) = Some(watch);
     }
 
     /// Waits for the source, if there is none yet. In `create()`, and not while negotiating: the
@@ -235,6 +268,8 @@ impl DsFrameInject {
         drop(streaming);
         lock(&self.waits_for).take();
         *lock(&self.config) = None;
+        #[cfg(feature = "monitor")]
+        lock(&self.watch).take();
     }
 
     /// Why there is no NVMM memory of the kind that is asked for, if there is none.
@@ -472,6 +507,8 @@ impl ObjectImpl for DsFrameInject {
     fn constructed(&self) {
         self.parent_constructed();
         self.obj().set_format(gst::Format::Time);
+        let element = self.obj();
+        self.inherited.know(element.upcast_ref(), &file::INHERITED);
     }
 
     fn properties() -> &'static [glib::ParamSpec] {
@@ -479,11 +516,11 @@ impl ObjectImpl for DsFrameInject {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        properties::store(&mut lock(&self.settings), pspec.name(), value);
+        lock(&self.given).set(pspec.name(), value);
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = lock(&self.settings).clone();
+        let settings = lock(&self.given).settings.clone();
         properties::get(&settings, &self.stats(), pspec.name())
             .unwrap_or_else(|| pspec.default_value().clone())
     }

@@ -18,6 +18,8 @@ mod properties;
 pub mod source;
 pub mod stats;
 mod timeline;
+#[cfg(feature = "monitor")]
+mod watch;
 
 /**
  * SECTION:element-dsframeinject
@@ -73,6 +75,11 @@ pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 glib::wrapper! {
     pub struct DsFrameInject(ObjectSubclass<imp::DsFrameInject>)
         @extends gst_base::PushSrc, gst_base::BaseSrc, gst::Element, gst::Object;
+}
+
+/// All properties of the element, without those of its base classes.
+pub fn properties() -> &'static [glib::ParamSpec] {
+    &properties::PROPERTIES
 }
 
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use glib::prelude::*;
 
+use crate::config_file::Store;
 use crate::properties::{choice, clock, flag, text, time, uint};
 
 use super::config::Settings;
@@ -88,10 +89,20 @@ crate::properties::stored! {
     "config-file-path" => config_file_path,
 }
 
+impl Store for Settings {
+    fn store(&mut self, name: &str, value: &glib::Value) {
+        store(self, name, value);
+    }
+
+    fn stored(&self, name: &str) -> Option<glib::Value> {
+        setting(self, name)
+    }
+}
+
 /// The value of a readable property.
 pub fn get(settings: &Settings, stats: &Stats, name: &str) -> Option<glib::Value> {
     match name {
         "stats" => Some(stats.to_structure().to_value()),
-        _ => setting(settings, name),
+        _ => settings.stored(name),
     }
 }

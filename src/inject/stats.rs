@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::channel::Count;
+use crate::channel::{self, Count};
 
 #[derive(Default)]
 pub struct Stats {
@@ -21,7 +21,33 @@ pub struct Stats {
     channel: OnceLock<Arc<dyn Count>>,
 }
 
+/// [`Stats`] at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Counts {
+    pub frames: u64,
+    pub bytes: u64,
+    pub skipped: u64,
+    pub repeated: u64,
+    pub timeouts: u64,
+    pub waiting: Duration,
+    /// Of the frames that are read from one.
+    pub channel: Option<channel::Counts>,
+}
+
 impl Stats {
+    pub fn counts(&self) -> Counts {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            frames: get(&self.frames),
+            bytes: get(&self.bytes),
+            skipped: get(&self.skipped),
+            repeated: get(&self.repeated),
+            timeouts: get(&self.timeouts),
+            waiting: Duration::from_nanos(get(&self.waiting)),
+            channel: self.channel.get().map(|channel| channel.counts()),
+        }
+    }
+
     pub fn add_waiting(&self, time: Duration) {
         let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.waiting.fetch_add(ns, Ordering::Relaxed);
@@ -36,18 +62,17 @@ impl Stats {
     }
 
     pub fn to_structure(&self) -> gst::Structure {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let own = self.counts();
         let structure = gst::Structure::builder("dsframeinject-stats")
-            .field("frames", get(&self.frames))
-            .field("bytes", get(&self.bytes))
-            .field("skipped", get(&self.skipped))
-            .field("repeated", get(&self.repeated))
-            .field("timeouts", get(&self.timeouts))
-            .field("waiting-time", get(&self.waiting));
-        let Some(channel) = self.channel.get() else {
+            .field("frames", own.frames)
+            .field("bytes", own.bytes)
+            .field("skipped", own.skipped)
+            .field("repeated", own.repeated)
+            .field("timeouts", own.timeouts)
+            .field("waiting-time", own.waiting.as_nanos() as u64);
+        let Some(counts) = own.channel else {
             return structure.build();
         };
-        let counts = channel.counts();
         structure
             .field("sent", counts.sent)
             .field("received", counts.received)

@@ -188,9 +188,9 @@ pub fn check_accounts(element: &gst::Element) {
     let check = |what: &str, field: &dyn Fn(&str) -> u64| {
         let parts: u64 = PARTS.iter().map(|part| field(part)).sum();
         assert_eq!(field("seen"), parts, "{what}");
-        let causes: u64 = ["dropped-overflow", "dropped-flush", "dropped-timeout"]
+        let causes: u64 = ["overflow", "flush", "timeout", "full"]
             .iter()
-            .map(|cause| field(cause))
+            .map(|cause| field(&format!("dropped-{cause}")))
             .sum();
         assert_eq!(field("dropped"), causes, "{what}");
     };

@@ -283,6 +283,16 @@ impl Drop for Memory {
     }
 }
 
+/// The card that is copied from next is lost to this process, and no other.
+pub fn lose_next() {
+    let fail = of_standin(c"standin_fail").expect("not the stand-in");
+    // SAFETY: that is its signature.
+    let fail = unsafe { std::mem::transmute::<*mut c_void, Fail>(fail) };
+    let code = CUresult::CUDA_ERROR_LAUNCH_FAILED as c_int;
+    // SAFETY: the name ends with a zero.
+    unsafe { fail(c"cuMemcpy2DAsync".as_ptr(), 1, code, 1) };
+}
+
 /// Makes the card fault, so that no later call of this process succeeds. The last that a thread
 /// does.
 pub fn break_down(context: &Context) {

@@ -264,6 +264,67 @@ fn a_card_that_breaks_down_ends_the_line_with_whole_files() {
     says(&messages, &["CUDA_ERROR"]);
 }
 
+#[test]
+fn a_card_that_is_lost_fails_its_own_captures_and_holds_up_nobody() {
+    on_card!(
+        card::is_standin() => "a card is not lost for a test",
+        card::devices() > 1 => "there is no second card",
+    );
+    if !is_child() {
+        return child(
+            "a_card_that_is_lost_fails_its_own_captures_and_holds_up_nobody",
+            &[],
+        );
+    }
+    let folder = TempDir::new().unwrap();
+    let mut cards = [0, 1].map(|gpu| {
+        let context = Context::primary(gpu);
+        let batch = Batch::one(&context, Generation::C, VideoFormat::Rgba, (64, 32));
+        let location = at(&folder, &format!("{gpu}-%d.raw"));
+        let rig = Rig::stopped(&[("interval", "1"), ("location", &location)]);
+        rig.start();
+        rig.begin_caps(&batch.caps(), &gst::FormattedSegment::new());
+        (rig, batch)
+    });
+    let system = Rig::new(&[("interval", "1"), ("location", &at(&folder, "cpu-%d.raw"))]);
+    for number in 0..30 {
+        if number == 10 {
+            until("the first", || {
+                let captured = |rig: &Rig| rig.count("captured");
+                cards.iter().all(|(rig, _)| captured(rig) == 10) && captured(&system) == 10
+            });
+            // Nothing is on its way, and the first to be pushed to is the one on card 0.
+            card::lose_next();
+        }
+        for (rig, batch) in &mut cards {
+            push(rig, batch.buffer(number));
+        }
+        system.push(number).unwrap();
+    }
+    let [(lost, gone), (kept, batch)] = cards;
+    // A card that is lost takes nothing back.
+    std::mem::forget(gone);
+    let messages = lost.end();
+    let warnings = messages.warnings();
+    assert!(
+        warnings
+            .iter()
+            .any(|(_, text)| text.contains("start it again"))
+    );
+    assert_eq!((lost.count("captured"), lost.count("failed")), (10, 20));
+    for rig in [&kept, &system] {
+        let messages = rig.end();
+        assert!(messages.warnings().is_empty(), "{:?}", messages.warnings());
+        assert_eq!(rig.count("captured"), 30);
+    }
+    assert_eq!(files(folder.path()).len(), 70);
+    let expected = batch.surfaces[0].pixels.clone();
+    for number in 0..30 {
+        let bytes = std::fs::read(folder.path().join(format!("1-{number}.raw"))).unwrap();
+        assert!(bytes == expected, "{number}");
+    }
+}
+
 /// Those that use or measure all of the card's memory.
 mod alone {
     use super::*;
@@ -322,6 +383,86 @@ mod alone {
         assert!(warnings.iter().any(|(_, text)| text.contains("memory")));
         let expected = [batch.surfaces[0].pixels.clone()];
         compare(&contents(folder.path()), &expected, 0, "after the shortage");
+    }
+
+    #[test]
+    fn below_what_is_to_stay_free_captures_are_dropped_until_there_is_room() {
+        on_card!();
+        if !is_child() {
+            return child(
+                "alone::below_what_is_to_stay_free_captures_are_dropped_until_there_is_room",
+                &[],
+            );
+        }
+        let context = Context::primary(0);
+        let folder = TempDir::new().unwrap();
+        let mut batch = Batch::one(&context, Generation::C, VideoFormat::Rgba, (64, 32));
+        let location = at(&folder, "%d.raw");
+        let rig = Rig::stopped(&[
+            ("interval", "1"),
+            ("location", &location),
+            ("min-free-gpu-bytes", "67108864"),
+            ("on-full", "drop"),
+        ]);
+        rig.start();
+        rig.begin_caps(&batch.caps(), &gst::FormattedSegment::new());
+        push(&rig, batch.buffer(0));
+        until("the first", || rig.count("captured") == 1);
+        let taken = take_all(&context);
+        // What was asked last holds for a moment.
+        let mut next = 1;
+        until("too little", || {
+            push(&rig, batch.buffer(next));
+            next += 1;
+            rig.count("dropped-full") > 2
+        });
+        drop(taken);
+        let before = rig.count("captured");
+        until("room again", || {
+            push(&rig, batch.buffer(next));
+            next += 1;
+            rig.count("captured") + rig.count("pending") > before
+        });
+        let messages = rig.end();
+        let warnings = messages.warnings();
+        let texts: Vec<_> = warnings.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(texts.len(), 2, "{texts:?}");
+        for word in ["min-free-gpu-bytes", "67108864", "GPU 0"] {
+            assert!(texts[0].contains(word), "{texts:?}");
+        }
+        assert!(texts[1].contains("again"), "{texts:?}");
+        assert_eq!((rig.count("failed"), rig.count("seen")), (0, next));
+        assert_eq!(files(folder.path()).len() as u64, rig.count("captured"));
+    }
+
+    #[test]
+    fn below_what_is_to_stay_free_the_line_ends_if_told_nothing_else() {
+        on_card!();
+        if !is_child() {
+            return child(
+                "alone::below_what_is_to_stay_free_the_line_ends_if_told_nothing_else",
+                &[],
+            );
+        }
+        let context = Context::primary(0);
+        let folder = TempDir::new().unwrap();
+        let mut batch = Batch::one(&context, Generation::C, VideoFormat::Rgba, (64, 32));
+        let location = at(&folder, "%d.raw");
+        let rig = Rig::stopped(&[
+            ("interval", "1"),
+            ("location", &location),
+            ("min-free-gpu-bytes", "67108864"),
+        ]);
+        rig.start();
+        rig.begin_caps(&batch.caps(), &gst::FormattedSegment::new());
+        let _taken = take_all(&context);
+        assert_eq!(rig.pad.push(batch.buffer(0)), Err(gst::FlowError::Error));
+        assert_eq!(rig.pad.push(batch.buffer(1)), Err(gst::FlowError::Error));
+        let messages = rig.messages();
+        says(&messages, &["min-free-gpu-bytes", "on-full=stop"]);
+        assert_eq!(messages.errors().len(), 1);
+        assert_eq!((rig.count("dropped-full"), rig.count("captured")), (1, 0));
+        rig.stop();
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! examples could use), and nothing that processes a frame. A line that parses and links against
 //! them has no misspelt property and no impossible link; whether it runs, only DeepStream can say.
 
+pub mod line;
+
 use gst::glib;
 use gst::prelude::*;
 

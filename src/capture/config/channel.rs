@@ -44,6 +44,7 @@ pub fn channel(set: &Settings) -> Result<Option<ChannelRules>, SettingsError> {
         );
     }
     Ok(Some(ChannelRules {
+        name: name.to_owned(),
         template,
         size: set.channel_size as usize,
         access: set.channel_access,

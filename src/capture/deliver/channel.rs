@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::capture::job::Capture;
 use crate::capture::name::Template;
-use crate::capture::process::Capture;
 use crate::capture::stats::{Fate, Stats, Ticket};
 use crate::channel::{self, Access, Address, Hub, Notice, Parcel, Receipt, Tell, Wake, Writer};
 use crate::fault::Fault;
@@ -28,6 +28,8 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Where frames go.
 #[derive(Debug, Clone)]
 pub struct ChannelRules {
+    /// As it was set.
+    pub name: String,
     /// Of the channel's name; the same for all frames of a stream.
     pub template: Template,
     /// Frames per reader that it has not received yet, at most.

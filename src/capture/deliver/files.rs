@@ -5,6 +5,7 @@
 //! Pictures as files: written under a hidden name, then renamed, so that a name never shows less
 //! than a whole picture.
 
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -17,7 +18,9 @@ use tempfile::{NamedTempFile, TempPath};
 use crate::capture::enums::OnExists;
 use crate::capture::name::{NameFacts, Template, with_suffix};
 
-use super::{DeliverError, failed, folder_of, is_there, make_folder};
+use super::{
+    DeliverError, failed, folder_of, is_there, make_folder, make_folder_to_stay, sync_folder,
+};
 
 /// File times come in steps; one as long as this is not waited for.
 const LONGEST_STEP: Duration = Duration::from_millis(50);
@@ -26,6 +29,7 @@ const LONGEST_STEP: Duration = Duration::from_millis(50);
 pub struct Files {
     template: Template,
     on_exists: OnExists,
+    sync: bool,
     /// By the clock of the file system: what is not younger was there before this run.
     started: SystemTime,
     /// The name that got a suffix last, and which: many pictures of one capture may ask for it.
@@ -43,17 +47,25 @@ pub struct Staged {
 
 impl Staged {
     /// Writes a file under a hidden name into the folder that it is for.
-    pub fn write(path: PathBuf, bytes: &[u8]) -> Result<Self, DeliverError> {
+    ///
+    /// `sync`: what is in it is on the disk then.
+    pub fn write(path: PathBuf, bytes: &[u8], sync: bool) -> Result<Self, DeliverError> {
         let folder = folder_of(&path);
         let mut file = match hidden_file(folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                make_folder(folder)?;
+                match sync {
+                    true => make_folder_to_stay(folder)?,
+                    false => make_folder(folder)?,
+                }
                 hidden_file(folder)
             }
             other => other,
         }
         .map_err(failed(&path))?;
         file.write_all(bytes).map_err(failed(&path))?;
+        if sync {
+            file.as_file().sync_all().map_err(failed(&path))?;
+        }
         Ok(Self {
             file: file.into_temp_path(),
             path,
@@ -96,15 +108,22 @@ pub fn companion_path(picture: &Path, has_suffix: bool, suffix: &str) -> PathBuf
 /// Puts a file in place of another, whole: whoever reads it sees the one or the other.
 pub fn replace(
     path: &Path,
+    sync: bool,
     write: impl FnOnce(&mut NamedTempFile) -> io::Result<()>,
 ) -> Result<(), DeliverError> {
     let folder = folder_of(path);
     make_folder(folder)?;
     let mut file = hidden_file(folder).map_err(failed(path))?;
     write(&mut file).map_err(failed(path))?;
+    if sync {
+        file.as_file().sync_all().map_err(failed(path))?;
+    }
     file.persist(path)
         .map_err(|error| failed(path)(error.error))?;
-    Ok(())
+    match sync {
+        true => sync_folder(folder),
+        false => Ok(()),
+    }
 }
 
 #[derive(Debug)]
@@ -118,6 +137,9 @@ pub struct Published {
     replaced: bool,
 }
 
+pub const HIDDEN_PREFIX: &str = ".dsframe-";
+pub const HIDDEN_SUFFIX: &str = ".part";
+
 fn hidden_file(folder: &Path) -> io::Result<NamedTempFile> {
     let folder = if folder.as_os_str().is_empty() {
         Path::new(".")
@@ -125,15 +147,18 @@ fn hidden_file(folder: &Path) -> io::Result<NamedTempFile> {
         folder
     };
     tempfile::Builder::new()
-        .prefix(".dsframe-")
-        .suffix(".part")
+        .prefix(HIDDEN_PREFIX)
+        .suffix(HIDDEN_SUFFIX)
         // Less the umask, like any other file.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
 }
 
+/// What the copies with boxes are called.
+pub const ANNOTATED: &str = "annotated";
+
 /// `name-what.jpg` for `name.jpg`.
-fn beside(path: &Path, what: &str) -> PathBuf {
+pub fn beside(path: &Path, what: &str) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
     name.push("-");
     name.push(what);
@@ -163,11 +188,26 @@ fn next_step(probe: &mut NamedTempFile) -> io::Result<SystemTime> {
     Ok(now)
 }
 
+impl Published {
+    /// What is of this name, and of the same with another suffix.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        [Some(&self.path), self.companion.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+    }
+}
+
 impl Files {
     /// Makes the folder and tries to write there, so that a wrong one is known at the start.
-    pub fn open(template: Template, on_exists: OnExists) -> Result<Self, DeliverError> {
+    ///
+    /// `sync`: what is written is on the disk before it has its name.
+    pub fn open(template: Template, on_exists: OnExists, sync: bool) -> Result<Self, DeliverError> {
         let folder = template.folder();
-        make_folder(&folder)?;
+        match sync {
+            true => make_folder_to_stay(&folder)?,
+            false => make_folder(&folder)?,
+        }
         let mut probe = hidden_file(&folder).map_err(failed(&folder))?;
         let asks_for_age = matches!(on_exists, OnExists::Overwrite | OnExists::Fail);
         let started = if asks_for_age {
@@ -178,9 +218,15 @@ impl Files {
         Ok(Self {
             template,
             on_exists,
+            sync,
             started: started.map_err(failed(&folder))?,
             last: Mutex::default(),
         })
+    }
+
+    /// When this run began, by the clock of the file system.
+    pub fn started(&self) -> SystemTime {
+        self.started
     }
 
     /// The first capture number: after those of earlier runs with `on-exists=continue`, else 0.
@@ -212,7 +258,7 @@ impl Files {
 
     /// Writes a picture under a hidden name into the folder that it is for.
     pub fn stage(&self, facts: &NameFacts, bytes: &[u8]) -> Result<Staged, DeliverError> {
-        Staged::write(self.template.render(facts), bytes)
+        Staged::write(self.template.render(facts), bytes, self.sync)
     }
 
     /// The same for one that stands beside another picture of these facts.
@@ -222,7 +268,7 @@ impl Files {
         what: &str,
         bytes: &[u8],
     ) -> Result<Staged, DeliverError> {
-        Staged::write(beside(&self.template.render(facts), what), bytes)
+        Staged::write(beside(&self.template.render(facts), what), bytes, self.sync)
     }
 
     /// Gives a staged picture its name.
@@ -311,11 +357,24 @@ impl Files {
         }
     }
 
+    /// Whether a file is there that a picture of this name takes the place of.
+    pub fn will_replace(&self, path: &Path) -> bool {
+        self.on_exists == OnExists::Overwrite && self.is_of_earlier_run(path)
+    }
+
     fn is_of_earlier_run(&self, path: &Path) -> bool {
         fs::symlink_metadata(path)
             .and_then(|meta| meta.modified())
             .is_ok_and(|modified| modified <= self.started)
     }
+}
+
+/// Has the names of files on the disk.
+pub fn sync_names(published: &[Published]) -> Result<(), DeliverError> {
+    // Few folders, if more than one.
+    let folders = published.iter().map(|file| folder_of(&file.path));
+    let folders: BTreeSet<_> = folders.collect();
+    folders.into_iter().try_for_each(sync_folder)
 }
 
 fn publish_beside(
@@ -353,11 +412,11 @@ mod tests {
 
     fn files(folder: &Path, on_exists: OnExists) -> Files {
         let template = Template::parse(folder.join("a.jpg").to_str().unwrap()).unwrap();
-        Files::open(template, on_exists).unwrap()
+        Files::open(template, on_exists, false).unwrap()
     }
 
     fn picture_and_labels(folder: &Path) -> (Staged, Companion) {
-        let staged = |name: &str| Staged::write(folder.join(name), b"new").unwrap();
+        let staged = |name: &str| Staged::write(folder.join(name), b"new", false).unwrap();
         let companion = Companion {
             staged: staged("a.txt"),
             has_suffix: true,

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-use super::{DeliverError, failed, folder_of, make_folder};
+use super::{
+    DeliverError, failed, folder_of, is_there, make_folder, make_folder_to_stay, sync_folder,
+};
 
 #[derive(Debug)]
 pub struct LineFile {
@@ -20,14 +22,21 @@ pub struct LineFile {
     file: File,
     /// A pipe or a terminal cannot be cut.
     regular: bool,
+    sync: bool,
 }
 
 impl LineFile {
     /// Opens or makes the file, and its folder. Returns whether a torn last line of an earlier run
     /// was cut off.
-    pub fn open(path: &Path) -> Result<(Self, bool), DeliverError> {
+    ///
+    /// `sync`: what is appended is on the disk before more is done.
+    pub fn open(path: &Path, sync: bool) -> Result<(Self, bool), DeliverError> {
         let failed = failed(path);
-        make_folder(folder_of(path))?;
+        let is_new = !is_there(path);
+        match sync {
+            true => make_folder_to_stay(folder_of(path))?,
+            false => make_folder(folder_of(path))?,
+        }
         let regular = fs::metadata(path).map_or(true, |meta| meta.is_file());
         let file = OpenOptions::new()
             .append(true)
@@ -43,7 +52,11 @@ impl LineFile {
             path: path.to_owned(),
             file,
             regular,
+            sync: sync && regular,
         };
+        if sync && is_new {
+            sync_folder(folder_of(path))?;
+        }
         let repaired = lines.cut_torn_line().map_err(&failed)?;
         Ok((lines, repaired))
     }
@@ -104,11 +117,11 @@ impl LineFile {
                 other => break other?,
             }
         };
-        if written == text.len() {
-            return Ok(());
-        }
         // Half of it, on a full disk or into a pipe: finish it, or take it back.
-        let rest = self.file.write_all(&text[written..]);
+        let mut rest = self.file.write_all(&text[written..]);
+        if rest.is_ok() && self.sync {
+            rest = self.file.sync_data();
+        }
         if rest.is_err() && self.regular {
             self.file.set_len(before)?;
         }
@@ -124,7 +137,7 @@ mod tests {
     fn a_torn_tail_is_cut_off_and_whole_lines_stay() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/er/log.jsonl");
-        assert!(!LineFile::open(&path).unwrap().1);
+        assert!(!LineFile::open(&path, true).unwrap().1);
         let whole = format!("{}\n{}\n", "a".repeat(5000), "b".repeat(5000));
         for (content, kept) in [
             (whole.clone(), whole.clone()),
@@ -132,7 +145,7 @@ mod tests {
             ("torn".into(), String::new()),
         ] {
             fs::write(&path, &content).unwrap();
-            assert_eq!(LineFile::open(&path).unwrap().1, content != kept);
+            assert_eq!(LineFile::open(&path, false).unwrap().1, content != kept);
             assert_eq!(fs::read_to_string(&path).unwrap(), kept);
         }
     }
@@ -140,7 +153,7 @@ mod tests {
     #[test]
     fn a_folder_or_an_unread_pipe_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(LineFile::open(folder.path()).is_err());
+        assert!(LineFile::open(folder.path(), false).is_err());
         let pipe = folder.path().join("pipe");
         rustix::fs::mknodat(
             rustix::fs::CWD,
@@ -150,6 +163,6 @@ mod tests {
             0,
         )
         .unwrap();
-        assert!(LineFile::open(&pipe).is_err());
+        assert!(LineFile::open(&pipe, false).is_err());
     }
 }

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::capture::job::Facts;
 use crate::capture::picture::{Saved, Subject};
-use crate::capture::process::Facts;
 use crate::frame::stats::PictureStats;
 use crate::meta::{Classifier, Detection};
 
@@ -221,8 +221,8 @@ pub struct Log(LineFile);
 
 impl Log {
     /// Opens or makes the log. Returns whether a torn last line of an earlier run was cut off.
-    pub fn open(path: &Path) -> Result<(Self, bool), DeliverError> {
-        let (file, repaired) = LineFile::open(path)?;
+    pub fn open(path: &Path, sync: bool) -> Result<(Self, bool), DeliverError> {
+        let (file, repaired) = LineFile::open(path, sync)?;
         Ok((Self(file), repaired))
     }
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 
 use crate::capture::CAT;
+use crate::capture::job::Facts;
 use crate::capture::picture::Saved;
-use crate::capture::process::Facts;
 use crate::fault::Fault;
 
 /// `dsframecapture-saved` messages in a second, at most.
@@ -21,7 +21,7 @@ const WARNINGS_PER_SECOND: u32 = 1;
 
 /// So many in a second; counts what was too much.
 #[derive(Debug)]
-struct Budget {
+pub struct Budget {
     per_second: u32,
     second: Option<Instant>,
     used: u32,
@@ -29,7 +29,7 @@ struct Budget {
 }
 
 impl Budget {
-    fn new(per_second: u32) -> Self {
+    pub fn new(per_second: u32) -> Self {
         Self {
             per_second,
             second: None,
@@ -39,7 +39,7 @@ impl Budget {
     }
 
     /// How many were skipped since the last that was allowed; `None` if this one is too much.
-    fn spend(&mut self, now: Instant) -> Option<u64> {
+    pub fn spend(&mut self, now: Instant) -> Option<u64> {
         if self
             .second
             .is_none_or(|second| now.duration_since(second) >= Duration::from_secs(1))

@@ -11,9 +11,10 @@ pub mod labels;
 pub mod lines;
 pub mod log;
 pub mod message;
+pub mod quota;
 pub mod report;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -44,12 +45,33 @@ pub enum DeliverError {
         frame: u64,
         error: CodecError,
     },
+    #[error("property \"{property}\": {reason}")]
+    Full {
+        property: &'static str,
+        reason: String,
+    },
+    #[error("property \"{property}\": {reason}")]
+    Limit {
+        property: &'static str,
+        reason: String,
+    },
     #[error("property \"channel\": {name}: {reason}")]
     Channel { name: String, reason: String },
     #[error("cannot put into words what is to be posted: {0}")]
     Endpoint(#[from] serde_json::Error),
     #[error("encoding frame {frame} of stream {stream} went wrong; please report this")]
     Panic { stream: u32, frame: u64 },
+}
+
+impl DeliverError {
+    /// Nothing more can be written.
+    pub fn is_full_disk(&self) -> bool {
+        // Not by number: an error that names a temporary file has none.
+        matches!(self, Self::Write { error, .. } if matches!(
+            error.kind(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+        ))
+    }
 }
 
 /// What cannot be opened at the start, and the property that says where it is.
@@ -87,6 +109,25 @@ fn make_folder(folder: &Path) -> Result<(), DeliverError> {
     }
 }
 
+/// The same, with the new names on the disk.
+fn make_folder_to_stay(folder: &Path) -> Result<(), DeliverError> {
+    let is_new = |folder: &&Path| !folder.as_os_str().is_empty() && !is_there(folder);
+    let new: Vec<_> = folder.ancestors().take_while(is_new).collect();
+    make_folder(folder)?;
+    new.into_iter()
+        .try_for_each(|folder| sync_folder(folder_of(folder)))
+}
+
+/// Has the names in a folder on the disk.
+fn sync_folder(folder: &Path) -> Result<(), DeliverError> {
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(failed(folder))
+}
+
 /// The folder that a file is in; empty is the current one.
 fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
@@ -95,15 +136,9 @@ fn folder_of(path: &Path) -> &Path {
 impl From<&DeliverError> for Fault {
     fn from(error: &DeliverError) -> Self {
         match error {
-            // Not by number: an error that names a temporary file has none.
-            DeliverError::Write { error: cause, .. }
-                if matches!(
-                    cause.kind(),
-                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-                ) =>
-            {
-                Self::resource(gst::ResourceError::NoSpaceLeft, error)
-            }
+            DeliverError::Full { .. } => Self::resource(gst::ResourceError::NoSpaceLeft, error),
+            error if error.is_full_disk() => Self::resource(gst::ResourceError::NoSpaceLeft, error),
+            DeliverError::Limit { .. } => Self::resource(gst::ResourceError::Settings, error),
             DeliverError::Channel { .. } => Self::resource(gst::ResourceError::OpenWrite, error),
             DeliverError::Write { .. }
             | DeliverError::Exists { .. }

@@ -31,11 +31,14 @@ impl Reporter {
     pub fn report(&self, fault: Fault) {
         match self.on_error {
             OnError::Continue => self.outlet.warn_often(&fault),
-            OnError::Fail => {
-                if !self.failed.swap(true, Ordering::AcqRel) {
-                    self.outlet.error(fault);
-                }
-            }
+            OnError::Fail => self.stop(fault),
+        }
+    }
+
+    /// Ends the capture with an error, whatever `on-error` is.
+    pub fn stop(&self, fault: Fault) {
+        if !self.failed.swap(true, Ordering::AcqRel) {
+            self.outlet.error(fault);
         }
     }
 

@@ -10,10 +10,10 @@ use std::time::Duration;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::{DsFrameCapture, lock};
+use super::DsFrameCapture;
 use crate::capture::deliver::channel::{Channel, Channels};
 use crate::capture::enums::Overflow;
-use crate::capture::process::Job;
+use crate::capture::job::Job;
 use crate::capture::run::Run;
 use crate::capture::stats::Fate;
 use crate::channel::{Full, NoRoom, Parcel};
@@ -28,7 +28,7 @@ impl DsFrameCapture {
         let text = format!(
             "{frames} frames were not received by readers of channel {} within drain-timeout \
              ({} ms): {then}",
-            lock(&self.settings).channel.as_deref().unwrap_or_default(),
+            run.config.channel.as_ref().map_or("", |rules| &rules.name),
             run.config.drain_timeout.as_millis()
         );
         Fault::resource(gst::ResourceError::Busy, text).post_warning(self.obj().upcast_ref());

@@ -15,7 +15,7 @@ use crate::codec::{Change, EncodeSettings, scaled_size};
 use crate::frame::Part;
 use crate::frame::paint::Rect;
 
-use super::process::Facts;
+use super::job::Facts;
 use region::{CropRules, region};
 
 /// What a picture is of.

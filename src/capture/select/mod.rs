@@ -5,6 +5,7 @@
 //! Which frames are captured, and why. Pure: no GStreamer, no clock, no I/O.
 
 mod best;
+mod book;
 mod condition;
 mod filter;
 mod held;
@@ -17,10 +18,12 @@ use std::collections::BTreeMap;
 use crate::meta::Detection;
 
 use best::{BestFrames, Final, Offer};
+use book::Place;
 use held::{Budget, Held};
 use rolls::{PostRoll, PreRoll};
 use tracks::Tracks;
 
+pub use book::RuleBook;
 pub use condition::{Condition, MAX_LENGTH, MAX_OBJECTS};
 pub use filter::{Classes, Filter, Roi, Size};
 pub use rules::{Dedupe, Every, Roll, Rules, StreamList, When};
@@ -98,6 +101,7 @@ struct Pending {
 
 #[derive(Debug)]
 struct StreamState<H> {
+    rules: Place,
     /// Frames seen.
     frames: u64,
     /// Frames that the interval has counted.
@@ -119,9 +123,10 @@ struct StreamState<H> {
     post_roll: PostRoll,
 }
 
-impl<H> Default for StreamState<H> {
-    fn default() -> Self {
+impl<H> StreamState<H> {
+    fn new(rules: Place) -> Self {
         Self {
+            rules,
             frames: 0,
             counted: 0,
             last_time: None,
@@ -152,7 +157,8 @@ struct Notes {
 /// Decides frame by frame, in the order of the buffers. `H` is what holds a frame.
 #[derive(Debug)]
 pub struct Selector<H> {
-    rules: Rules,
+    rules: RuleBook,
+    needs_detections: bool,
     streams: BTreeMap<u32, StreamState<H>>,
     /// `-1` was asked for: every stream, as soon as the next buffer tells which there are.
     all_requested: bool,
@@ -167,12 +173,17 @@ pub struct Selector<H> {
 }
 
 impl<H> Selector<H> {
-    pub fn new(rules: Rules) -> Self {
+    pub fn new(rules: impl Into<RuleBook>) -> Self {
+        let rules: RuleBook = rules.into();
+        let needs_detections = rules
+            .all()
+            .any(|rules| rules.when.by_metadata() || rules.pre_roll != Roll::None);
         Self {
+            needs_detections,
             streams: BTreeMap::new(),
             all_requested: false,
             taken: 0,
-            budget: Budget::new(rules.roll_max_bytes),
+            budget: Budget::new(rules.common().roll_max_bytes),
             ready: Vec::new(),
             notes: Notes::default(),
             passing: Vec::new(),
@@ -183,9 +194,16 @@ impl<H> Selector<H> {
     /// Asks for the next frame of a stream, or of each (`None`).
     pub fn request(&mut self, stream: Option<u32>) {
         match stream {
-            Some(stream) => self.streams.entry(stream).or_default().requested = true,
+            Some(stream) => self.state(stream).requested = true,
             None => self.all_requested = true,
         }
+    }
+
+    fn state(&mut self, stream: u32) -> &mut StreamState<H> {
+        let rules = &self.rules;
+        self.streams
+            .entry(stream)
+            .or_insert_with(|| StreamState::new(rules.place(stream)))
     }
 
     /// Before the frames of a buffer: which streams they are of.
@@ -195,7 +213,7 @@ impl<H> Selector<H> {
         }
         self.all_requested = false;
         for stream in streams {
-            self.streams.entry(stream).or_default();
+            self.state(stream);
         }
         for state in self.streams.values_mut() {
             state.requested = true;
@@ -212,7 +230,7 @@ impl<H> Selector<H> {
 
     /// Whether there are as many triggers as there may be.
     fn is_full(&self) -> bool {
-        is_full(&self.rules, self.taken)
+        is_full(self.rules.common(), self.taken)
     }
 
     /// Timestamps start anew (a flush). What is held is let go.
@@ -241,7 +259,11 @@ impl<H> Selector<H> {
             passing,
             ..
         } = self;
-        let state = streams.entry(facts.stream).or_default();
+        let state = streams
+            .entry(facts.stream)
+            .or_insert_with(|| StreamState::new(rules.place(facts.stream)));
+        // Where they are is kept: of most frames, nothing else is asked.
+        let rules = rules.at(state.rules);
         state.forget_unclaimed(budget);
         let stepped_back = state
             .last_time
@@ -353,18 +375,19 @@ impl<H> Selector<H> {
     /// captured for. It need not be the one that was decided on last.
     pub fn matches(&mut self, facts: &FrameFacts<'_>) -> Vec<usize> {
         let mut matches = Vec::new();
-        self.rules.filter.apply(facts, &mut matches);
+        let rules = self.rules.of(facts.stream);
+        rules.filter.apply(facts, &mut matches);
         if matches.is_empty() {
-            self.notes.look_for_roi(&self.rules, facts);
+            self.notes.look_for_roi(rules, facts);
         }
         matches
     }
 
-    /// Whether the detections of every frame are needed: for the decisions, or as every frame may be
-    /// held. If not, [`FrameFacts::detections`] may be empty, the matches of what is taken come from
+    /// Whether the detections of every frame are needed: for the decisions on some stream, or as
+    /// every frame may be held. If not, [`FrameFacts::detections`] may be empty, the matches of what is taken come from
     /// [`Self::matches`] once they are known, and there is nothing to do between two decisions.
     pub fn needs_detections(&self) -> bool {
-        self.rules.when.by_metadata() || self.rules.pre_roll != Roll::None
+        self.needs_detections
     }
 
     /// Takes the frame that [`Self::decide`] just said [`Decision::Hold`] to. `bytes` are those of
@@ -386,12 +409,13 @@ impl<H> Selector<H> {
             }
         }
         let (position, time) = (pending.position, pending.time);
+        let rules = self.rules.at(state.rules);
         match &pending.offer {
             Some(offer) => {
                 state.best.give_up(offer, &mut self.budget);
                 // Its last track may have found a better one: that one.
                 emit(
-                    &self.rules,
+                    rules,
                     stream,
                     state,
                     &mut self.taken,
@@ -405,7 +429,7 @@ impl<H> Selector<H> {
             }
             // Later triggers are later by one frame at least.
             None => state.pre_roll.trim(
-                self.rules.pre_roll,
+                rules.pre_roll,
                 position.saturating_add(1),
                 time,
                 &mut self.budget,
@@ -473,7 +497,7 @@ impl<H> Selector<H> {
         };
         state.best.finish(&mut self.budget);
         emit(
-            &self.rules,
+            self.rules.at(state.rules),
             stream,
             &mut state,
             &mut self.taken,
@@ -482,7 +506,7 @@ impl<H> Selector<H> {
         );
         state.clear(&mut self.budget);
         if state.requested {
-            self.streams.entry(stream).or_default().requested = true;
+            self.state(stream).requested = true;
         }
         self.let_go_if_full();
     }

@@ -113,10 +113,12 @@ fn uuid(device: sys::CUdevice) -> Result<[u8; 16], CudaError> {
     Ok(uuid.bytes.map(|byte| byte as u8))
 }
 
+/// Those that are opened, by number.
+static GPUS: Mutex<BTreeMap<u32, Gpu>> = Mutex::new(BTreeMap::new());
+
 impl Gpu {
     /// The device with this number, of those that are visible.
     pub fn get(ordinal: u32) -> Result<Self, CudaError> {
-        static GPUS: Mutex<BTreeMap<u32, Gpu>> = Mutex::new(BTreeMap::new());
         let mut gpus = lock(&GPUS);
         if let Some(gpu) = gpus.get(&ordinal) {
             return Ok(*gpu);
@@ -124,6 +126,11 @@ impl Gpu {
         let gpu = Self::open(ordinal)?;
         gpus.insert(ordinal, gpu);
         Ok(gpu)
+    }
+
+    /// Those that this process has opened.
+    pub fn opened() -> Vec<Self> {
+        lock(&GPUS).values().copied().collect()
     }
 
     fn open(ordinal: u32) -> Result<Self, CudaError> {

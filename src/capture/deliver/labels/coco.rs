@@ -177,6 +177,7 @@ pub struct Repaired {
 pub struct Coco {
     path: PathBuf,
     journal: LineFile,
+    sync: bool,
     /// Keeps other elements from the journal.
     _lock: File,
     known: Known,
@@ -233,13 +234,14 @@ impl Coco {
     pub fn open(
         path: &Path,
         on_exists: OnExists,
+        sync: bool,
     ) -> Result<(Self, Option<Repaired>), DeliverError> {
         let mut target = path.to_owned();
         let mut folded = None;
         for suffix in 2.. {
             let journal = journal_of(&target);
             let lock = claim(&journal, &target)?;
-            let mut coco = Self::resume(&target, lock)?;
+            let mut coco = Self::resume(&target, lock, sync)?;
             if coco.dirty {
                 let repaired = folded.get_or_insert_with(|| Repaired {
                     path: target.clone(),
@@ -268,11 +270,12 @@ impl Coco {
     }
 
     /// With what is in the journal.
-    fn resume(path: &Path, lock: File) -> Result<Self, DeliverError> {
-        let (journal, _) = LineFile::open(&journal_of(path))?;
+    fn resume(path: &Path, lock: File, sync: bool) -> Result<Self, DeliverError> {
+        let (journal, _) = LineFile::open(&journal_of(path), sync)?;
         let mut coco = Self {
             path: path.to_owned(),
             journal,
+            sync,
             _lock: lock,
             known: Known::default(),
             published: 0,
@@ -467,7 +470,7 @@ impl Coco {
 
     fn make_file(&self) -> Result<(), DeliverError> {
         let broken = |error: DeliverError| io::Error::other(error.to_string());
-        replace(&self.path, |file| {
+        replace(&self.path, self.sync, |file| {
             let mut to = BufWriter::new(file);
             for (key, of_images) in [("images", true), ("annotations", false)] {
                 write!(to, "{}\"{key}\":[", if of_images { '{' } else { ',' })?;

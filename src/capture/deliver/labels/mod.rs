@@ -16,15 +16,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::capture::enums::OnExists;
+use crate::capture::job::Facts;
 use crate::capture::name::Template;
-use crate::capture::process::Facts;
 use crate::meta::Detection;
 
 use super::DeliverError;
 use super::files::{Companion, Published, Staged};
 
 pub use coco::Repaired;
-pub use text::TextFormat;
+pub use text::{CLASSES, TextFormat};
 
 /// What label files are written, and where.
 #[derive(Debug, Clone)]
@@ -33,6 +33,7 @@ pub struct LabelRules {
     /// The picture is another one than the frame: boxes stay in the frame's pixels.
     pub of_frames: bool,
     pub on_exists: OnExists,
+    pub fsync: bool,
 }
 
 impl LabelRules {
@@ -193,7 +194,7 @@ impl StagedLabels {
     }
 }
 
-const SUFFIX: &str = "txt";
+pub const SUFFIX: &str = "txt";
 
 /// What a capture's labels came to.
 #[derive(Debug, Default)]
@@ -232,16 +233,18 @@ impl Labels {
         let mut repaired = None;
         let writer = match &rules.form {
             Form::Text(format, place) => {
-                Writer::Text(text::TextFiles::open(*format, place, rules.on_exists)?)
+                let (on_exists, fsync) = (rules.on_exists, rules.fsync);
+                Writer::Text(text::TextFiles::open(*format, place, on_exists, fsync)?)
             }
             Form::Coco(path) => {
-                let (coco, folded) = coco::Coco::open(path, rules.on_exists)?;
+                let (coco, folded) = coco::Coco::open(path, rules.on_exists, rules.fsync)?;
                 repaired = folded;
                 Writer::Coco(Mutex::new(coco))
             }
             Form::Mot(template) => Writer::Mot(Mutex::new(mot::Mot::open(
                 template.clone(),
                 rules.on_exists,
+                rules.fsync,
             )?)),
         };
         let labels = Self {

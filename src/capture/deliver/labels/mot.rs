@@ -33,6 +33,7 @@ struct Track {
 pub struct Mot {
     template: Template,
     on_exists: OnExists,
+    sync: bool,
     /// By the name that the template gives.
     files: BTreeMap<PathBuf, Track>,
     /// The names of the open ones, the one that was used last at the end.
@@ -40,11 +41,12 @@ pub struct Mot {
 }
 
 impl Mot {
-    pub fn open(template: Template, on_exists: OnExists) -> Result<Self, DeliverError> {
+    pub fn open(template: Template, on_exists: OnExists, sync: bool) -> Result<Self, DeliverError> {
         make_folder(&template.folder())?;
         Ok(Self {
             template,
             on_exists,
+            sync,
             files: BTreeMap::new(),
             open: VecDeque::new(),
         })
@@ -84,7 +86,7 @@ impl Mot {
         let facts = labelled.facts;
         let path = self.template.render(&facts.frame_name());
         if !self.files.contains_key(&path) {
-            let file = open(path.clone(), self.on_exists)?;
+            let file = open(path.clone(), self.on_exists, self.sync)?;
             let track = Track {
                 stream: facts.stream,
                 path: file.path().to_owned(),
@@ -96,7 +98,7 @@ impl Mot {
         match self.files.get_mut(&path) {
             Some(track) if track.stream == facts.stream => match &mut track.file {
                 Some(file) => Ok(file),
-                closed => Ok(closed.insert(LineFile::open(&track.path)?.0)),
+                closed => Ok(closed.insert(LineFile::open(&track.path, self.sync)?.0)),
             },
             _ => Err(DeliverError::Labels {
                 path,
@@ -122,10 +124,10 @@ impl Mot {
 }
 
 /// What lies there of an earlier run is repaired, whatever becomes of it.
-fn open(path: PathBuf, on_exists: OnExists) -> Result<LineFile, DeliverError> {
+fn open(path: PathBuf, on_exists: OnExists, sync: bool) -> Result<LineFile, DeliverError> {
     let mut name = path.clone();
     for suffix in 2.. {
-        let (mut file, _) = LineFile::open(&name)?;
+        let (mut file, _) = LineFile::open(&name, sync)?;
         if file.is_empty().map_err(failed(&name))? {
             return Ok(file);
         }

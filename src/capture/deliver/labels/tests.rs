@@ -83,6 +83,7 @@ impl Place {
             form,
             of_frames: false,
             on_exists,
+            fsync: false,
         };
         Labels::open(&rules).map(|(labels, _)| labels)
     }
@@ -302,6 +303,7 @@ fn coco_of_a_killed_run_is_completed() {
             form: Form::Coco(path.clone()),
             of_frames: false,
             on_exists,
+            fsync: false,
         };
         Labels::open(&rules)
     };
@@ -369,6 +371,7 @@ fn coco_keeps_a_journal_that_it_cannot_read() {
             form,
             of_frames: false,
             on_exists: OnExists::Suffix,
+            fsync: true,
         })
     };
     // It opens, and reading its beginning is an input error.

@@ -36,12 +36,13 @@ pub enum TextFormat {
 
 /// The list of classes is no longer than this; labels may have any class.
 const MAX_CLASSES: usize = 10_000;
-const CLASSES: &str = "classes.txt";
+pub const CLASSES: &str = "classes.txt";
 
 #[derive(Debug)]
 pub struct TextFiles {
     format: TextFormat,
     place: Placing,
+    sync: bool,
     classes: Option<Mutex<Classes>>,
 }
 
@@ -56,6 +57,7 @@ impl TextFiles {
         format: TextFormat,
         place: &Place,
         on_exists: OnExists,
+        sync: bool,
     ) -> Result<Self, DeliverError> {
         let (folder, place) = match place {
             Place::Beside { folder, has_suffix } => {
@@ -63,17 +65,18 @@ impl TextFiles {
                 (folder.clone(), Placing::Beside { has_suffix })
             }
             Place::Named(template) => {
-                let files = Files::open(template.clone(), on_exists)?;
+                let files = Files::open(template.clone(), on_exists, sync)?;
                 (template.folder(), Placing::Named(files))
             }
         };
         let classes = match format {
-            TextFormat::Yolo => Some(Mutex::new(Classes::open(&folder)?)),
+            TextFormat::Yolo => Some(Mutex::new(Classes::open(&folder, sync)?)),
             _ => None,
         };
         Ok(Self {
             format,
             place,
+            sync,
             classes,
         })
     }
@@ -120,7 +123,7 @@ impl TextFiles {
             (Placing::Beside { has_suffix }, Some(picture)) => {
                 let path = companion_path(picture.path(), *has_suffix, SUFFIX);
                 Some(StagedLabels {
-                    staged: Staged::write(path, text.as_bytes())?,
+                    staged: Staged::write(path, text.as_bytes(), self.sync)?,
                     beside: Some(*has_suffix),
                 })
             }
@@ -197,14 +200,16 @@ struct Classes {
     names: BTreeMap<usize, String>,
     /// Some of the names are not in the file yet.
     dirty: bool,
+    sync: bool,
 }
 
 impl Classes {
-    fn open(folder: &Path) -> Result<Self, DeliverError> {
+    fn open(folder: &Path, sync: bool) -> Result<Self, DeliverError> {
         let mut classes = Self {
             path: folder.join(CLASSES),
             names: BTreeMap::new(),
             dirty: false,
+            sync,
         };
         classes.merge()?;
         Ok(classes)
@@ -266,7 +271,7 @@ impl Classes {
             }
             text.push('\n');
         }
-        replace(&self.path, |file| {
+        replace(&self.path, self.sync, |file| {
             io::Write::write_all(file, text.as_bytes())
         })?;
         self.dirty = false;

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 mod best;
+mod book;
 mod filter;
 mod interval;
 mod metadata;
@@ -11,6 +12,7 @@ mod rolls;
 use std::cell::RefCell;
 use std::num::NonZeroU64;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::meta::{Bounds, Label};
 
@@ -146,7 +148,7 @@ struct Caller {
 }
 
 impl Caller {
-    fn new(rules: Rules) -> Self {
+    fn new(rules: impl Into<RuleBook>) -> Self {
         Self {
             selector: Selector::new(rules),
             fates: Rc::default(),

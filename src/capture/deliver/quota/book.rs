@@ -1,0 +1,335 @@
+// Copyright (C) 2026 The gst-plugin-dsframe authors
+// Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What there is at a location, from the oldest to the newest.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::scan::Group;
+
+/// By modification time; of equals in the order in which they became known.
+type Key = (SystemTime, u64);
+
+/// Pictures, and bytes of all files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amount {
+    pub pictures: u64,
+    pub bytes: u64,
+}
+
+impl Amount {
+    pub fn add(&mut self, other: Self) {
+        self.pictures = self.pictures.saturating_add(other.pictures);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+
+    pub fn sub(&mut self, other: Self) {
+        self.pictures = self.pictures.saturating_sub(other.pictures);
+        self.bytes = self.bytes.saturating_sub(other.bytes);
+    }
+}
+
+#[derive(Debug)]
+struct Kept {
+    files: Vec<(Arc<Path>, u64)>,
+    pictures: u64,
+}
+
+impl Kept {
+    fn amount(&self) -> Amount {
+        Amount {
+            pictures: self.pictures,
+            bytes: self.files.iter().map(|(_, bytes)| bytes).sum(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Book {
+    groups: BTreeMap<Key, Kept>,
+    by_path: HashMap<Arc<Path>, Key>,
+    total: Amount,
+    next: u64,
+    /// Of the newest that was added by us: what follows is not older, whatever the clock says.
+    newest: Option<SystemTime>,
+    /// Their files could not be deleted. Not tried again before the next look into the folder.
+    stuck: HashSet<Key>,
+}
+
+/// A group that is to be deleted.
+#[derive(Debug)]
+pub struct Oldest {
+    key: Key,
+    pub files: Vec<Arc<Path>>,
+    pub amount: Amount,
+}
+
+impl Book {
+    pub fn total(&self) -> Amount {
+        self.total
+    }
+
+    /// The bytes of a file, if it is known.
+    pub fn bytes_of(&self, path: &Path) -> Option<u64> {
+        let kept = self.groups.get(self.by_path.get(path)?)?;
+        let file = kept.files.iter().find(|(known, _)| **known == *path);
+        file.map(|(_, bytes)| *bytes)
+    }
+
+    /// A capture of ours, the newest of all.
+    pub fn add_newest(&mut self, group: Group) {
+        let modified = group.files.iter().map(|file| file.modified).max();
+        let modified = modified.max(self.newest);
+        self.newest = modified;
+        self.add(modified.unwrap_or(SystemTime::UNIX_EPOCH), group);
+    }
+
+    fn add(&mut self, modified: SystemTime, group: Group) {
+        if group.files.is_empty() {
+            return;
+        }
+        let key = (modified, self.next);
+        self.next += 1;
+        let mut kept = Kept {
+            files: Vec::with_capacity(group.files.len()),
+            pictures: group.pictures,
+        };
+        for file in group.files {
+            // Put in place of one that is known.
+            self.forget(&file.path);
+            let path: Arc<Path> = file.path.into();
+            self.by_path.insert(path.clone(), key);
+            kept.files.push((path, file.bytes));
+        }
+        self.total.add(kept.amount());
+        self.groups.insert(key, kept);
+    }
+
+    /// A file is gone.
+    fn forget(&mut self, path: &Path) {
+        let Some(key) = self.by_path.remove(path) else {
+            return;
+        };
+        let Some(kept) = self.groups.get_mut(&key) else {
+            return;
+        };
+        self.total.sub(kept.amount());
+        // The pictures come first.
+        if let Some(at) = kept.files.iter().position(|(known, _)| **known == *path) {
+            kept.files.remove(at);
+            if (at as u64) < kept.pictures {
+                kept.pictures -= 1;
+            }
+        }
+        self.total.add(kept.amount());
+        if kept.files.is_empty() {
+            self.groups.remove(&key);
+            self.stuck.remove(&key);
+        }
+    }
+
+    /// The oldest that can be deleted, and has none of these files.
+    pub fn oldest(&self, spared: &[PathBuf]) -> Option<Oldest> {
+        let is_spared = |kept: &Kept| {
+            let mut files = kept.files.iter();
+            !spared.is_empty() && files.any(|(path, _)| spared.iter().any(|s| **s == **path))
+        };
+        let mut groups = self.groups.iter();
+        let (key, kept) =
+            groups.find(|(key, kept)| !self.stuck.contains(key) && !is_spared(kept))?;
+        Some(Oldest {
+            key: *key,
+            files: kept.files.iter().map(|(path, _)| path.clone()).collect(),
+            amount: kept.amount(),
+        })
+    }
+
+    pub fn deleted(&mut self, oldest: &Oldest) {
+        oldest.files.iter().for_each(|path| self.forget(path));
+    }
+
+    /// Some of it is gone, and the rest cannot be deleted.
+    pub fn is_stuck(&mut self, oldest: &Oldest, gone: &[Arc<Path>]) {
+        gone.iter().for_each(|path| self.forget(path));
+        if self.groups.contains_key(&oldest.key) {
+            self.stuck.insert(oldest.key);
+        }
+    }
+
+    /// Others deleted and added files. What is known to belong together stays so.
+    pub fn update(&mut self, groups: Vec<Group>) {
+        self.stuck.clear();
+        let files = groups.iter().flat_map(|group| &group.files);
+        let there: HashMap<&Path, u64> = files.map(|file| (&*file.path, file.bytes)).collect();
+        let gone: Vec<_> = self
+            .by_path
+            .keys()
+            .filter(|path| !there.contains_key(&***path))
+            .cloned()
+            .collect();
+        gone.iter().for_each(|path| self.forget(path));
+        for kept in self.groups.values_mut() {
+            self.total.sub(kept.amount());
+            for (path, bytes) in &mut kept.files {
+                *bytes = there.get(&**path).copied().unwrap_or(*bytes);
+            }
+            self.total.add(kept.amount());
+        }
+        for mut group in groups {
+            // The picture comes first.
+            let first = group.files.first().map(|file| file.path.clone());
+            let own = first.and_then(|path| self.by_path.get(&*path).copied());
+            group
+                .files
+                .retain(|file| !self.by_path.contains_key(&*file.path));
+            match own.and_then(|key| Some((key, self.groups.get_mut(&key)?))) {
+                None => {
+                    let modified = group.files.first().map(|file| file.modified);
+                    self.add(modified.unwrap_or(SystemTime::UNIX_EPOCH), group);
+                }
+                Some((key, kept)) => {
+                    for file in group.files {
+                        let path: Arc<Path> = file.path.into();
+                        self.by_path.insert(path.clone(), key);
+                        kept.files.push((path, file.bytes));
+                        self.total.bytes += file.bytes;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::Found;
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn file(name: &str, seconds: u64, bytes: u64) -> Found {
+        Found {
+            path: name.into(),
+            modified: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+            bytes,
+        }
+    }
+
+    fn group(files: &[(&str, u64, u64)], pictures: u64) -> Group {
+        let of = |&(name, seconds, bytes): &(&str, u64, u64)| file(name, seconds, bytes);
+        Group {
+            files: files.iter().map(of).collect(),
+            pictures,
+        }
+    }
+
+    fn order(book: &mut Book) -> Vec<String> {
+        std::iter::from_fn(|| {
+            let oldest = book.oldest(&[])?;
+            book.deleted(&oldest);
+            Some(oldest.files[0].to_str().unwrap().to_owned())
+        })
+        .collect()
+    }
+
+    #[test]
+    fn what_is_added_is_the_newest_and_what_is_found_has_its_time() {
+        let mut book = Book::default();
+        book.update(vec![group(&[("b", 5, 1)], 1), group(&[("a", 7, 1)], 1)]);
+        // By a clock that went back.
+        book.add_newest(group(&[("c", 9, 1), ("c.txt", 9, 2)], 1));
+        book.add_newest(group(&[("d", 8, 1)], 1));
+        assert_eq!(
+            book.total(),
+            Amount {
+                pictures: 4,
+                bytes: 6
+            }
+        );
+        book.update(vec![
+            group(&[("a", 7, 3)], 1),
+            group(&[("c", 9, 1), ("c-annotated", 9, 5), ("c.txt", 9, 2)], 1),
+            group(&[("d", 8, 1)], 1),
+            group(&[("e", 6, 1)], 1),
+        ]);
+        assert_eq!(
+            book.total(),
+            Amount {
+                pictures: 4,
+                bytes: 13
+            }
+        );
+        assert_eq!(order(&mut book), ["e", "a", "c", "d"]);
+        assert_eq!(book.total(), Amount::default());
+        assert!(book.by_path.is_empty() && book.groups.is_empty());
+    }
+
+    #[test]
+    fn what_is_stuck_or_spared_is_passed_over() {
+        let mut book = Book::default();
+        for (name, copy) in [("a", "a2"), ("b", "b2"), ("c", "c2")] {
+            book.add_newest(group(&[(name, 1, 1), (copy, 1, 1)], 1));
+        }
+        let a = book.oldest(&[]).unwrap();
+        book.is_stuck(&a, &a.files[..1]);
+        assert_eq!(
+            book.total(),
+            Amount {
+                pictures: 2,
+                bytes: 5
+            }
+        );
+        let spared = [PathBuf::from("b2")];
+        assert_eq!(
+            book.oldest(&spared).unwrap().files[0],
+            Path::new("c").into()
+        );
+        assert_eq!(book.oldest(&[]).unwrap().files[0], Path::new("b").into());
+    }
+
+    proptest! {
+        /// However files come and go, the sums are those of what is there.
+        #[test]
+        fn the_sums_are_right(steps in prop::collection::vec((0..4u8, 0..8u64, 1..9u64), 0..60)) {
+            let mut book = Book::default();
+            let mut there: BTreeMap<String, u64> = BTreeMap::new();
+            for (step, name, bytes) in steps {
+                let name = name.to_string();
+                match step {
+                    0 => {
+                        book.add_newest(group(&[(&name, bytes, bytes)], 1));
+                        there.insert(name, bytes);
+                    }
+                    1 => if let Some(oldest) = book.oldest(&[]) {
+                        book.deleted(&oldest);
+                        for file in &oldest.files {
+                            there.remove(file.to_str().unwrap());
+                        }
+                    }
+                    2 => {
+                        there.remove(&name);
+                        let all = there.iter().map(|(n, b)| group(&[(n, 3, *b)], 1)).collect();
+                        book.update(all);
+                    }
+                    _ => {
+                        there.insert(name, bytes);
+                        let all = there.iter().map(|(n, b)| group(&[(n, 3, *b)], 1)).collect();
+                        book.update(all);
+                    }
+                }
+                let expected = Amount {
+                    pictures: there.len() as u64,
+                    bytes: there.values().sum(),
+                };
+                prop_assert_eq!(book.total(), expected);
+                for (name, bytes) in &there {
+                    prop_assert_eq!(book.bytes_of(Path::new(name)), Some(*bytes));
+                }
+            }
+        }
+    }
+}
