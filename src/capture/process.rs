@@ -15,9 +15,8 @@ use gst_video::{VideoFormat, VideoInfo};
 
 use crate::codec::{self, CardEncoder, CodecError, PictureEncoder, Scaler};
 use crate::fault::Fault;
-use crate::frame::map::sibling;
-use crate::frame::stats::{PictureStats, statistics};
-use crate::frame::{Frame, Snapshot, View};
+use crate::frame::Snapshot;
+use crate::frame::stats::PictureStats;
 
 use super::config::{Config, Drawing};
 use super::deliver::channel::Channels;
@@ -35,6 +34,7 @@ use super::enums::EndpointBody;
 use super::job::{Capture, Job};
 use super::name::Template;
 use super::picture::region::CropRules;
+use super::picture::statistics::picture_statistics;
 use super::picture::{Saved, Subject, boxes, shots};
 use super::stats::{Fate, Stats, Ticket};
 use super::watch::{Shown, Viewer};
@@ -619,31 +619,6 @@ impl Delivery {
     pub fn report(&self, fault: Fault) {
         self.reporter.report(fault);
     }
-}
-
-/// Of the picture as it is delivered, in RGB.
-fn picture_statistics(
-    scaler: &mut Scaler,
-    frame: &Frame,
-    width: u32,
-    height: u32,
-) -> Result<PictureStats, CodecError> {
-    let format = match frame.info.format() {
-        VideoFormat::Gray8 => VideoFormat::Gray8,
-        _ => VideoFormat::Rgb,
-    };
-    let mapped = frame.map()?;
-    let info = &frame.info;
-    if (info.format(), info.width(), info.height()) == (format, width, height) {
-        return Ok(statistics(&View::of_frame(&mapped)?)?);
-    }
-    let too_large = CodecError::TooLarge {
-        width: width as usize,
-        height: height as usize,
-    };
-    let target = sibling(info, format, width, height).ok_or(too_large)?;
-    let converted = scaler.convert(&mapped, info, &target)?.map()?;
-    Ok(statistics(&View::of_frame(&converted)?)?)
 }
 
 impl Process for Delivery {

@@ -27,7 +27,7 @@ fn what_fails_for_now_is_tried_again_with_the_same_key() {
         Answer::Status(425),
         Answer::Status(429),
         Answer::CloseAfter,
-        Answer::HalfAnswer,
+        Answer::BreakOff,
         Answer::Nonsense,
     ];
     for answer in retried {

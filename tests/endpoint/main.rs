@@ -11,6 +11,7 @@ mod common;
 mod launch;
 
 mod bodies;
+mod docs;
 mod drain;
 mod faults;
 mod kit;

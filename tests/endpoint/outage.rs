@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoFrame};
@@ -16,7 +16,7 @@ use gstdsframe::codec::JpegDecoder;
 use gstdsframe::frame::{View, ViewMut, code};
 
 use crate::common::pictures::info;
-use crate::common::{at, count, files, launch, play};
+use crate::common::{LIMIT, Messages, at, count, files, launch, play};
 use crate::kit::{all, fates, posts, warnings};
 use crate::server::{Answer, OK, Request, Server};
 
@@ -48,16 +48,32 @@ fn play_out(line: &str) -> (gst::Element, Vec<String>) {
     let pipeline = launch(line);
     let capture = pipeline.by_name("capture").unwrap();
     pipeline.set_state(gst::State::Playing).unwrap();
-    let messages = crate::common::wait_for_end(&pipeline.bus().unwrap());
-    assert!(messages.eos(), "{:?}", messages.errors());
-    crate::common::until("the spool is empty", || posts(&capture, "spooled") == 0);
+    let begun = Instant::now();
+    let bus = pipeline.bus().unwrap();
+    let mut messages = Messages::default();
+    while !messages.eos() || posts(&capture, "spooled") > 0 {
+        assert!(begun.elapsed() < 3 * LIMIT, "{:?}", fates(&capture));
+        messages
+            .0
+            .extend(bus.timed_pop(gst::ClockTime::from_mseconds(10)));
+        assert!(messages.errors().is_empty(), "{:?}", messages.errors());
+    }
     pipeline.set_state(gst::State::Null).unwrap();
     crate::common::check_accounts(&capture);
     (capture, warnings(&messages))
 }
 
+/// Says which moments are random, so that they can be had again.
+fn random() -> fastrand::Rng {
+    let given = std::env::var("DSFRAME_SEED").ok();
+    let seed = given.map_or_else(|| fastrand::u64(..), |text| text.parse().unwrap());
+    println!("DSFRAME_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
+}
+
 /// A run of one kind of answer, of random length.
 fn weather() -> impl FnMut(&Request) -> Answer {
+    let mut random = random();
     let mut left = 0;
     let mut now = OK;
     let mut is_fair = false;
@@ -65,11 +81,11 @@ fn weather() -> impl FnMut(&Request) -> Answer {
         if left == 0 {
             is_fair = !is_fair;
             left = if is_fair {
-                fastrand::u32(1..400)
+                random.u32(1..400)
             } else {
-                fastrand::u32(1..12)
+                random.u32(1..12)
             };
-            now = match fastrand::u32(0..4) {
+            now = match random.u32(0..4) {
                 _ if is_fair => OK,
                 0 => Answer::Status(503),
                 1 => Answer::CloseWithin,
@@ -136,16 +152,17 @@ fn a_server_that_goes_away_and_comes_back_misses_nothing() {
     let coming_and_going = std::thread::spawn({
         let over = over.clone();
         move || {
+            let mut random = random();
             let mut received = Vec::new();
             let mut server = server;
             loop {
-                std::thread::sleep(Duration::from_millis(fastrand::u64(1..150)));
+                std::thread::sleep(Duration::from_millis(random.u64(1..150)));
                 let is_over = over.load(Ordering::SeqCst);
                 received.extend(server.stop().1);
                 if is_over {
                     return received;
                 }
-                std::thread::sleep(Duration::from_millis(fastrand::u64(0..100)));
+                std::thread::sleep(Duration::from_millis(random.u64(0..100)));
                 server = Server::at(address);
             }
         }

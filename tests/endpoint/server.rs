@@ -29,7 +29,7 @@ pub enum Answer {
     /// The connection is closed within the body of the request.
     CloseWithin,
     /// Half an answer.
-    HalfAnswer,
+    BreakOff,
     /// An answer byte by byte.
     Drip,
     /// An answer that is no HTTP.
@@ -43,7 +43,6 @@ pub const OK: Answer = Answer::Status(200);
 /// A request that came whole.
 #[derive(Debug, Clone)]
 pub struct Request {
-    pub connection: usize,
     pub head: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -222,7 +221,7 @@ fn serve(listener: &TcpListener, state: &Arc<State>) {
         if state.stopping.load(Ordering::SeqCst) {
             break;
         }
-        let connection = state.connections.fetch_add(1, Ordering::SeqCst);
+        state.connections.fetch_add(1, Ordering::SeqCst);
         stream.set_nodelay(true).unwrap();
         state
             .streams
@@ -234,10 +233,10 @@ fn serve(listener: &TcpListener, state: &Arc<State>) {
             let closer = stream.try_clone().unwrap();
             // Errors are those of a client that is gone, or of certificates it does not trust.
             let _ = match state.tls.clone() {
-                None => talk(stream, connection, &state),
+                None => talk(stream, &state),
                 Some(config) => {
                     let tls = ServerConnection::new(config).unwrap();
-                    talk(StreamOwned::new(tls, stream), connection, &state)
+                    talk(StreamOwned::new(tls, stream), &state)
                 }
             };
             let _ = closer.shutdown(std::net::Shutdown::Both);
@@ -251,7 +250,7 @@ fn serve(listener: &TcpListener, state: &Arc<State>) {
     }
 }
 
-fn talk(stream: impl Read + Write, connection: usize, state: &State) -> std::io::Result<()> {
+fn talk(stream: impl Read + Write, state: &State) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let mut head = String::new();
@@ -270,7 +269,6 @@ fn talk(stream: impl Read + Write, connection: usize, state: &State) -> std::io:
             headers.push((name.to_owned(), value.to_owned()));
         }
         let mut request = Request {
-            connection,
             head: head.trim_end().to_owned(),
             headers,
             body: Vec::new(),
@@ -304,7 +302,7 @@ fn talk(stream: impl Read + Write, connection: usize, state: &State) -> std::io:
                 return Ok(());
             }
             Answer::CloseAfter | Answer::CloseWithin => return Ok(()),
-            Answer::HalfAnswer => {
+            Answer::BreakOff => {
                 out.write_all(b"HTTP/1.1 200 OK\r\nContent-Le")?;
                 out.flush()?;
                 return Ok(());

@@ -7,7 +7,9 @@
 use std::fs;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
@@ -20,8 +22,9 @@ struct Authority {
 }
 
 impl Authority {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         Self {
@@ -57,7 +60,7 @@ impl Authority {
 fn a_certificate_of_the_given_authority_is_trusted() {
     let folder = tempfile::tempdir().unwrap();
     let ca = at(&folder, "ca.pem");
-    let authority = Authority::new();
+    let authority = Authority::new("ours");
     fs::write(&ca, authority.pem()).unwrap();
     let server = authority.server("localhost", |_| ());
     let rig = rig_at(&server.tls_url(), &[("endpoint-ca-file", &ca)]);
@@ -72,7 +75,7 @@ fn a_certificate_of_the_given_authority_is_trusted() {
 fn bad_certificates_are_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let ca = at(&folder, "ca.pem");
-    let authority = Authority::new();
+    let authority = Authority::new("ours");
     fs::write(&ca, authority.pem()).unwrap();
     let expired = |params: &mut CertificateParams| {
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -87,7 +90,11 @@ fn bad_certificates_are_refused_with_what_to_do() {
         (authority.server("localhost", early), "is not valid yet"),
         (authority.server("elsewhere", |_| ()), "is for another host"),
         (
-            Authority::new().server("localhost", |_| ()),
+            Authority::new("ours").server("localhost", |_| ()),
+            "set endpoint-ca-file",
+        ),
+        (
+            Authority::new("another").server("localhost", |_| ()),
             "set endpoint-ca-file",
         ),
     ];
@@ -107,7 +114,7 @@ fn bad_certificates_are_refused_with_what_to_do() {
 
 #[test]
 fn without_an_authority_of_its_own_only_those_of_the_system_are_trusted() {
-    let server = Authority::new().server("localhost", |_| ());
+    let server = Authority::new("ours").server("localhost", |_| ());
     // Where the system has none, that is said at the start.
     let rig = crate::common::rig::Rig::stopped(&crate::kit::properties(
         &server.tls_url(),
@@ -137,7 +144,7 @@ fn what_speaks_no_tls_is_said() {
     let server = Server::new();
     let folder = tempfile::tempdir().unwrap();
     let ca = at(&folder, "ca.pem");
-    fs::write(&ca, Authority::new().pem()).unwrap();
+    fs::write(&ca, Authority::new("ours").pem()).unwrap();
     // A server of plain text takes a handshake for a request, and gives up.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();

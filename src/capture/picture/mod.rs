@@ -7,6 +7,7 @@
 
 pub mod boxes;
 pub mod region;
+pub mod statistics;
 
 use std::path::PathBuf;
 

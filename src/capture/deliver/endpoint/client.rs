@@ -187,7 +187,8 @@ impl Client {
                     "set endpoint to the name that it is for",
                 )
             }
-            CertificateError::UnknownIssuer => (
+            // The second is of one that has the name of another.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => (
                 "is by an authority that is not trusted",
                 "set endpoint-ca-file to the certificate of that authority",
             ),

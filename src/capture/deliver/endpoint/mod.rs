@@ -79,6 +79,8 @@ struct State {
     index: Index,
     /// Bytes of files that are being written to it.
     reserved: u64,
+    /// What is in memory is being moved there.
+    spilling: bool,
     /// Numbers order all posts, in memory and in the spool.
     next: u64,
     /// What is being sent.
@@ -150,6 +152,7 @@ impl Poster {
             queue: Queue::default(),
             index: Index::default(),
             reserved: 0,
+            spilling: false,
             next: 0,
             current: None,
             breaker: Breaker::new(rules.breaker_threshold, rules.breaker_timeout),
@@ -509,18 +512,32 @@ impl Shared {
 
     /// Writes all that is in memory into the spool, as far as it has room.
     fn spill(&self, spool: &Spool) {
+        let mut state = self.state();
+        while state.spilling {
+            // Who is at it does the same.
+            let waited = self.changed.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        state.spilling = true;
+        drop(state);
+        let failed = self.spill_all(spool);
+        self.state().spilling = false;
+        self.changed.notify_all();
+        if let Some(error) = failed {
+            self.warn_unkept(spool, &error);
+        }
+        (self.emptied)();
+    }
+
+    fn spill_all(&self, spool: &Spool) -> Option<std::io::Error> {
         loop {
-            let Some(entry) = self.state().queue.first().cloned() else {
-                return;
-            };
+            let entry = self.state().queue.first().cloned()?;
             match self.store(spool, &entry, true) {
                 Stored::Kept => entry.slip.say(Fate::Captured),
                 Stored::Gone => (),
-                Stored::NoRoom => return,
-                Stored::Failed(error) => return self.warn_unkept(spool, &error),
+                Stored::NoRoom => return None,
+                Stored::Failed(error) => return Some(error),
             }
-            drop(entry);
-            (self.emptied)();
         }
     }
 }
