@@ -68,6 +68,9 @@ private_registry tests
 G_DEBUG=fatal_warnings cargo nextest run --locked -E 'not binary(twins)'
 G_DEBUG=fatal_warnings cargo test --locked --doc -q
 
+stage "object store"
+tests/object-store.sh
+
 stage "Python"
 tests/python.sh "$readers/bin/python"
 

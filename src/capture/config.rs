@@ -8,6 +8,7 @@ mod channel;
 mod endpoint;
 pub mod file;
 mod limits;
+mod objects;
 mod rules;
 mod settings;
 
@@ -22,6 +23,7 @@ use crate::monitor::Listen;
 use super::deliver::channel::ChannelRules;
 use super::deliver::endpoint::EndpointRules;
 use super::deliver::labels::{Form, LabelRules, Place, TextFormat};
+use super::deliver::objects::Bucket;
 use super::deliver::quota::Limits;
 use super::enums::{Annotate, Crop, Encoding, Labels, OnError, OnExists, Overflow, Subsampling};
 use super::name::Template;
@@ -31,6 +33,7 @@ use channel::channel;
 use endpoint::endpoint;
 pub use limits::GpuFloor;
 use limits::{gpu_floor, limits};
+use objects::bucket;
 use rules::rules;
 pub use settings::Settings;
 
@@ -39,6 +42,8 @@ pub use settings::Settings;
 pub struct Pictures {
     /// Of their files; none for those that are only posted.
     pub template: Option<Template>,
+    /// They are objects there, not files.
+    pub bucket: Option<Bucket>,
     pub encode: codec::EncodeSettings,
     pub on_exists: OnExists,
     /// One picture for each object, not of the frame.
@@ -90,6 +95,7 @@ impl TryFrom<&Settings> for Config {
 
     fn try_from(set: &Settings) -> Result<Self, SettingsError> {
         let location = set.location.as_deref().filter(|text| !text.is_empty());
+        let (bucket, location) = bucket(set, location)?;
         let log = set.log_location.as_deref().filter(|text| !text.is_empty());
         let with_labels = set.labels != Labels::None;
         let channel = channel(set)?;
@@ -117,7 +123,7 @@ impl TryFrom<&Settings> for Config {
         let rules = rules(set, location.is_some())?;
         let crop = crop(set)?;
         let pictures = match has_pictures {
-            true => Some(pictures(set, location, crop, &rules)?),
+            true => Some(pictures(set, location, bucket, crop, &rules)?),
             false if set.crop != Crop::None => return bad("crop", NO_LOCATION),
             false if set.annotate != Annotate::None => return bad("annotate", NO_LOCATION),
             false => None,
@@ -212,6 +218,7 @@ fn crop(set: &Settings) -> Result<Option<CropRules>, SettingsError> {
 fn pictures(
     set: &Settings,
     location: Option<&str>,
+    bucket: Option<Bucket>,
     crop: Option<CropRules>,
     rules: &Rules,
 ) -> Result<Pictures, SettingsError> {
@@ -259,6 +266,7 @@ fn pictures(
     }
     Ok(Pictures {
         template,
+        bucket,
         encode: codec::EncodeSettings {
             encoding,
             quality: set.quality.clamp(1, 100) as u8,

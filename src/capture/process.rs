@@ -122,7 +122,12 @@ impl Delivery {
             Some(pictures) => {
                 let failed = OpenError::of("location");
                 let open = |template: &Template| {
-                    Files::open(template.clone(), pictures.on_exists, config.fsync).map_err(&failed)
+                    let (template, on_exists) = (template.clone(), pictures.on_exists);
+                    let files = match &pictures.bucket {
+                        None => Files::open(template, on_exists, config.fsync),
+                        Some(bucket) => Files::open_bucket(bucket, template, on_exists),
+                    };
+                    files.map_err(&failed)
                 };
                 let files = pictures.template.as_ref().map(open).transpose()?;
                 if let Some(files) = &files {

@@ -18,6 +18,7 @@ use tempfile::{NamedTempFile, TempPath};
 use crate::capture::enums::OnExists;
 use crate::capture::name::{NameFacts, Template, with_suffix};
 
+use super::objects::{Bucket, Objects, Uploaded};
 use super::{
     DeliverError, failed, folder_of, is_there, make_folder, make_folder_to_stay, sync_folder,
 };
@@ -30,6 +31,7 @@ pub struct Files {
     template: Template,
     on_exists: OnExists,
     sync: bool,
+    objects: Option<Objects>,
     /// By the clock of the file system: what is not younger was there before this run.
     started: SystemTime,
     /// The name that got a suffix last, and which: many pictures of one capture may ask for it.
@@ -40,9 +42,16 @@ pub struct Files {
 /// than a process may have files open.
 #[derive(Debug)]
 pub struct Staged {
-    file: TempPath,
+    place: Hidden,
     path: PathBuf,
     pub bytes: u64,
+}
+
+#[derive(Debug)]
+enum Hidden {
+    File(TempPath),
+    /// Objects have their names from the start.
+    Object(Uploaded),
 }
 
 impl Staged {
@@ -67,10 +76,34 @@ impl Staged {
             file.as_file().sync_all().map_err(failed(&path))?;
         }
         Ok(Self {
-            file: file.into_temp_path(),
+            place: Hidden::File(file.into_temp_path()),
             path,
             bytes: bytes.len() as u64,
         })
+    }
+
+    fn of_object(object: Uploaded, bytes: &[u8]) -> Self {
+        Self {
+            path: object.key().to_owned(),
+            place: Hidden::Object(object),
+            bytes: bytes.len() as u64,
+        }
+    }
+
+    /// Writes what goes with a picture to where that is.
+    pub fn write_beside(
+        &self,
+        path: PathBuf,
+        bytes: &[u8],
+        sync: bool,
+    ) -> Result<Self, DeliverError> {
+        match &self.place {
+            Hidden::File(_) => Self::write(path, bytes, sync),
+            Hidden::Object(object) => {
+                let beside = object.upload_beside(path, bytes)?;
+                Ok(Self::of_object(beside, bytes))
+            }
+        }
     }
 
     /// The name that it is to get.
@@ -135,6 +168,7 @@ pub struct Published {
     companion: Option<PathBuf>,
     /// A file of an earlier run had the name, and is gone.
     replaced: bool,
+    objects: Vec<Uploaded>,
 }
 
 pub const HIDDEN_PREFIX: &str = ".dsframe-";
@@ -189,6 +223,22 @@ fn next_step(probe: &mut NamedTempFile) -> io::Result<SystemTime> {
 }
 
 impl Published {
+    fn object(mut object: Uploaded, companion: Option<Companion>) -> Self {
+        object.keep();
+        let mut published = Self {
+            path: object.name(),
+            renamed: object.is_renamed(),
+            companion: None,
+            replaced: object.has_replaced(),
+            objects: vec![object],
+        };
+        if let Some(Hidden::Object(mut labels)) = companion.map(|it| it.staged.place) {
+            labels.keep();
+            published.objects.push(labels);
+        }
+        published
+    }
+
     /// What is of this name, and of the same with another suffix.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         [Some(&self.path), self.companion.as_ref()]
@@ -219,6 +269,7 @@ impl Files {
             template,
             on_exists,
             sync,
+            objects: None,
             started: started.map_err(failed(&folder))?,
             last: Mutex::default(),
         })
@@ -233,6 +284,9 @@ impl Files {
     pub fn first_number(&self) -> Result<u64, DeliverError> {
         if self.on_exists != OnExists::Continue {
             return Ok(0);
+        }
+        if let Some(objects) = &self.objects {
+            return objects.first_number(&self.template);
         }
         let mut next = 0;
         let mut folders = vec![self.template.folder()];
@@ -258,7 +312,7 @@ impl Files {
 
     /// Writes a picture under a hidden name into the folder that it is for.
     pub fn stage(&self, facts: &NameFacts, bytes: &[u8]) -> Result<Staged, DeliverError> {
-        Staged::write(self.template.render(facts), bytes, self.sync)
+        self.stage_as(self.template.render(facts), bytes)
     }
 
     /// The same for one that stands beside another picture of these facts.
@@ -268,7 +322,14 @@ impl Files {
         what: &str,
         bytes: &[u8],
     ) -> Result<Staged, DeliverError> {
-        Staged::write(beside(&self.template.render(facts), what), bytes, self.sync)
+        self.stage_as(beside(&self.template.render(facts), what), bytes)
+    }
+
+    fn stage_as(&self, path: PathBuf, bytes: &[u8]) -> Result<Staged, DeliverError> {
+        match &self.objects {
+            None => Staged::write(path, bytes, self.sync),
+            Some(objects) => Ok(Staged::of_object(objects.upload(path, bytes)?, bytes)),
+        }
     }
 
     /// Gives a staged picture its name.
@@ -282,7 +343,11 @@ impl Files {
         staged: Staged,
         companion: Option<Companion>,
     ) -> Result<Published, DeliverError> {
-        let Staged { mut file, path, .. } = staged;
+        let Staged { place, path, .. } = staged;
+        let mut file = match place {
+            Hidden::File(file) => file,
+            Hidden::Object(object) => return Ok(Published::object(object, companion)),
+        };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let mut suffix = match &*last {
             Some((again, suffix)) if *again == path => suffix + 1,
@@ -310,6 +375,7 @@ impl Files {
                             path: name,
                             companion: beside,
                             replaced: false,
+                            objects: Vec::new(),
                         });
                     }
                     Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
@@ -334,6 +400,7 @@ impl Files {
                             renamed: false,
                             companion: beside,
                             replaced: true,
+                            objects: Vec::new(),
                         });
                     }
                     OnExists::Fail => return Err(DeliverError::Exists { path }),
@@ -351,10 +418,29 @@ impl Files {
         if published.replaced {
             return;
         }
+        if !published.objects.is_empty() {
+            return published.objects.iter().for_each(Uploaded::delete);
+        }
         for path in [Some(&published.path), published.companion.as_ref()] {
             // Should it be gone, that was the aim.
             let _ = path.map(fs::remove_file);
         }
+    }
+
+    /// Of pictures that are objects.
+    pub fn open_bucket(
+        bucket: &Bucket,
+        template: Template,
+        on_exists: OnExists,
+    ) -> Result<Self, DeliverError> {
+        Ok(Self {
+            objects: Some(Objects::open(bucket, &template, on_exists)?),
+            template,
+            on_exists,
+            sync: false,
+            started: SystemTime::UNIX_EPOCH,
+            last: Mutex::default(),
+        })
     }
 
     /// Whether a file is there that a picture of this name takes the place of.
@@ -372,7 +458,8 @@ impl Files {
 /// Has the names of files on the disk.
 pub fn sync_names(published: &[Published]) -> Result<(), DeliverError> {
     // Few folders, if more than one.
-    let folders = published.iter().map(|file| folder_of(&file.path));
+    let files = published.iter().filter(|file| file.objects.is_empty());
+    let folders = files.map(|file| folder_of(&file.path));
     let folders: BTreeSet<_> = folders.collect();
     folders.into_iter().try_for_each(sync_folder)
 }
@@ -385,7 +472,9 @@ fn publish_beside(
     let (Some(companion), Some(path)) = (companion, path) else {
         return Ok(());
     };
-    let file = companion.staged.file;
+    let Hidden::File(file) = companion.staged.place else {
+        return Ok(());
+    };
     let persisted = match overwrite {
         true => file.persist(path),
         false => file.persist_noclobber(path),
@@ -425,6 +514,13 @@ mod tests {
         (staged("a.jpg"), companion)
     }
 
+    fn hidden(staged: &Staged) -> &Path {
+        match &staged.place {
+            Hidden::File(file) => file,
+            Hidden::Object(_) => unreachable!(),
+        }
+    }
+
     fn names(folder: &Path) -> Vec<std::ffi::OsString> {
         let entries = fs::read_dir(folder).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
@@ -457,7 +553,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let (picture, labels) = picture_and_labels(folder);
-        fs::remove_file(&labels.staged.file).unwrap();
+        fs::remove_file(hidden(&labels.staged)).unwrap();
         let new = files(folder, OnExists::Suffix);
         assert!(new.publish_with(picture, Some(labels)).is_err());
         assert!(names(folder).is_empty());

@@ -11,6 +11,7 @@ pub mod labels;
 pub mod lines;
 pub mod log;
 pub mod message;
+pub mod objects;
 pub mod quota;
 pub mod report;
 

@@ -123,7 +123,7 @@ impl TextFiles {
             (Placing::Beside { has_suffix }, Some(picture)) => {
                 let path = companion_path(picture.path(), *has_suffix, SUFFIX);
                 Some(StagedLabels {
-                    staged: Staged::write(path, text.as_bytes(), self.sync)?,
+                    staged: picture.write_beside(path, text.as_bytes(), self.sync)?,
                     beside: Some(*has_suffix),
                 })
             }
