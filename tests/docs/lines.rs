@@ -18,13 +18,7 @@ use super::stubs::line::{parse_and_link, pipeline_arguments};
 use super::{common, launch, pages, repository, stubs};
 
 /// What this build has of what a fence may need.
-const HERE: [(&str, bool); 5] = [
-    ("config", false),
-    ("endpoint", false),
-    ("fsync", false),
-    ("monitor", false),
-    ("quotas", false),
-];
+const HERE: [(&str, bool); 1] = [("monitor", cfg!(feature = "monitor"))];
 
 /// Where the lines on the pages expect a server.
 const SERVER: &str = "http://localhost:8080";

@@ -337,7 +337,7 @@ fn is_reset(client: &mut TcpStream) -> bool {
     client
         .set_write_timeout(Some(Duration::from_millis(1)))
         .unwrap();
-    match client.write(b"x") {
+    match client.write_all(b"x") {
         Ok(_) => false,
         Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
     }

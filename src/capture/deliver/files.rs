@@ -472,8 +472,9 @@ fn publish_beside(
     let (Some(companion), Some(path)) = (companion, path) else {
         return Ok(());
     };
-    let Hidden::File(file) = companion.staged.place else {
-        return Ok(());
+    let file = match companion.staged.place {
+        Hidden::File(file) => file,
+        Hidden::Object(_) => return Ok(()),
     };
     let persisted = match overwrite {
         true => file.persist(path),
