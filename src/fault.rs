@@ -42,7 +42,8 @@ impl Fault {
     fn new(domain: Domain, text: impl ToString) -> Self {
         Self {
             domain,
-            text: text.to_string(),
+            // Whatever it quotes: the bus takes texts of C.
+            text: text.to_string().replace('\0', "\\0"),
         }
     }
 

@@ -108,8 +108,9 @@ where
         .build()
 }
 
+/// Of 32 bits, since bindings that know scalars alone (Service Maker) read wider ones as 0.
 pub fn counter(name: &str, nick: &str, blurb: &str) -> glib::ParamSpec {
-    glib::ParamSpecUInt64::builder(name)
+    glib::ParamSpecUInt::builder(name)
         .nick(nick)
         .blurb(blurb)
         .read_only()

@@ -256,7 +256,7 @@ fn every_frame_is_accounted_for_while_things_happen() {
     assert_eq!(rig.count("captured") + rig.count("dropped-overflow"), 1000);
     assert_eq!(files(folder.path()).len() as u64, rig.count("captured"));
     for (name, stat) in ["captured", "dropped", "failed", "pending"].map(|n| (n, rig.count(n))) {
-        assert_eq!(rig.element.property::<u64>(name), stat, "{name}");
+        assert_eq!(u64::from(rig.element.property::<u32>(name)), stat, "{name}");
     }
 }
 

@@ -449,7 +449,7 @@ impl ElementImpl for DsFrameCapture {
                 "DeepStream frame capture",
                 "Sink/Video",
                 "Captures frames by interval, by detections or on demand as pictures, crops, log \
-                 lines and label files, or into channels, from GPU or system memory, without holding up the pipeline",
+                 lines and label files, to a server, or into channels, from GPU or system memory, without holding up the pipeline",
                 "The gst-plugin-dsframe authors",
             )
         });

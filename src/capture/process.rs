@@ -311,8 +311,7 @@ impl Delivery {
     /// Whether a frame is captured when it is posted, and not when it is committed.
     fn only_posts(&self) -> bool {
         let has_files = self.pictures.as_ref().is_some_and(|it| it.files.is_some());
-        let has_others =
-            has_files || self.log.is_some() || self.labels.is_some() || self.post_messages;
+        let has_others = has_files || self.log.is_some() || self.labels.is_some();
         self.body.is_some() && !has_others
     }
 

@@ -78,7 +78,7 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         text("endpoint-headers-file", "Endpoint headers file", "File with a header to send in each line, Name: value, or env:NAME for the environment variable NAME", None),
         text("endpoint-ca-file", "Endpoint CA file", "PEM file with the certificates to trust instead of the system's", None),
         text("endpoint-spool", "Endpoint spool", "Folder that keeps what cannot be posted now, also over a restart, until it can", None),
-        glib::ParamSpecUInt64::builder("endpoint-spool-max-bytes").nick("Endpoint spool max bytes").blurb("Bytes that endpoint-spool may hold; beyond, captures are dropped and counted: the oldest with overflow=drop-oldest, else the newest").default_value(d.endpoint_spool_max_bytes).mutable_ready().build(),
+        glib::ParamSpecUInt64::builder("endpoint-spool-max-bytes").nick("Endpoint spool max bytes").blurb("Bytes that endpoint-spool may hold; beyond, captures are dropped and counted: the oldest with overflow=drop-oldest, which auto is when live, else the newest").default_value(d.endpoint_spool_max_bytes).mutable_ready().build(),
         flag("post-messages", "Post messages", "Post an element message dsframecapture-saved for each capture, 100 a second at most", d.post_messages),
         #[cfg(feature = "monitor")]
         text("monitor-address", "Monitor address", "Where to serve metrics and a live page of all elements of the process: a port for this machine only (8100; 0 is any that is free), or an IP address and a port (0.0.0.0:8100), where whoever reaches it sees the pictures", None),
@@ -92,7 +92,7 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         bytes("max-bytes", "Max bytes", "Bytes that the pictures at location and their labels may take, those of earlier runs included; 0 is any number", d.max_bytes),
         bytes("min-free-bytes", "Min free bytes", "Bytes that are to stay free on the file system of location; 0 is off", d.min_free_bytes),
         bytes("min-free-gpu-bytes", "Min free GPU bytes", "Bytes that are to stay free on a GPU whose frames are captured: below, captures are dropped, or with on-full=stop an error is posted; 0 is off", d.min_free_gpu_bytes),
-        choice("on-full", "On full", "What to do when max-files, max-bytes or min-free-bytes is reached", d.on_full),
+        choice("on-full", "On full", "What to do when max-files, max-bytes or min-free-bytes is reached; at min-free-gpu-bytes rotate drops", d.on_full),
         flag("fsync", "Fsync", "Have each file on the disk, not only in the system's memory, before its log line is written", d.fsync),
         glib::ParamSpecInt::builder("gpu-id").nick("GPU id").blurb("Number of the only GPU whose frames are taken, counted from 0 among the visible ones (CUDA_VISIBLE_DEVICES); frames of others are failures. -1 takes those of every GPU, each on its own").minimum(-1).default_value(d.gpu_id).mutable_ready().build(),
         uint("unique-id", "Unique id", "Stamped on the log lines, to tell several elements apart", ANY, d.unique_id),
@@ -100,9 +100,9 @@ pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         glib::ParamSpecInt::builder("trigger").nick("Trigger").blurb("Writing a stream number captures the next frame of that stream, -1 of all, in any mode").minimum(-1).default_value(-1).write_only().mutable_playing().build(),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats").nick("Statistics of the element").blurb("Frames by what became of them, since start: seen = captured + not-selected + dropped + failed + pending; pictures, bytes, rates per second, encode times in ns, and the same for each stream").read_only().build(),
         glib::ParamSpecString::builder("stats-json").nick("Statistics as JSON").blurb("The same as stats, as text").read_only().build(),
-        counter("captured", "Captured", "Frames whose files and log line are written, since start"),
-        counter("dropped", "Dropped", "Selected frames given up for want of room or time, or for a flush, since start"),
-        counter("failed", "Failed", "Selected frames that could not be encoded or written, since start"),
+        counter("captured", "Captured", "Frames that were delivered, since start: their files and log line are written, or readers of a channel have them, or the endpoint where there is nothing else; stays at 4294967295"),
+        counter("dropped", "Dropped", "Selected frames given up for want of room or time, or for a flush, since start; stays at 4294967295"),
+        counter("failed", "Failed", "Selected frames that could not be encoded, written or posted, since start; stays at 4294967295"),
         counter("pending", "Pending", "Selected frames that are on their way"),
     ]
 });
@@ -205,15 +205,20 @@ impl Store for Settings {
     }
 }
 
+/// As [`counter`] has it.
+fn narrow(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
 /// The value of a readable property.
 pub fn get(settings: &Settings, stats: &Stats, name: &str) -> Option<glib::Value> {
     match name {
         "stats" => Some(stats.snapshot().to_structure().to_value()),
         "stats-json" => Some(stats.snapshot().to_json().to_value()),
-        "captured" => Some(stats.total().captured.to_value()),
-        "dropped" => Some(stats.total().dropped.to_value()),
-        "failed" => Some(stats.total().failed.to_value()),
-        "pending" => Some(stats.total().pending.to_value()),
+        "captured" => Some(narrow(stats.total().captured).to_value()),
+        "dropped" => Some(narrow(stats.total().dropped).to_value()),
+        "failed" => Some(narrow(stats.total().failed).to_value()),
+        "pending" => Some(narrow(stats.total().pending).to_value()),
         _ => settings.stored(name),
     }
 }

@@ -8,6 +8,7 @@
 use std::sync::{LazyLock, Once};
 
 use super::FrameMeta;
+use super::roi::c_text;
 
 const NAME: &str = "DsFrameOrigin";
 
@@ -53,7 +54,7 @@ pub fn attach(buffer: &mut gst::BufferRef, meta: &FrameMeta, pts: Option<u64>) {
         fields.set("source-height", height);
     }
     if let Some(sensor) = &meta.sensor {
-        fields.set("sensor", sensor.as_str());
+        fields.set("sensor", c_text(sensor));
     }
 }
 

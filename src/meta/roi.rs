@@ -29,6 +29,11 @@ const OVERFLOW_LABEL: &str = "object";
 
 static LABELS: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Default::default);
 
+/// As much of a text as fits into one of C, which a NUL ends.
+pub(super) fn c_text(text: &str) -> &str {
+    text.split('\0').next().unwrap_or_default()
+}
+
 fn roi_type(label: &str) -> &str {
     let mut labels = LABELS.lock().unwrap_or_else(PoisonError::into_inner);
     if labels.contains(label) {
@@ -67,8 +72,9 @@ fn attach_at(buffer: &mut gst::BufferRef, first: usize, place: usize, detection:
     let ((left, width), (top, height)) = (cut(left, width), cut(top, height));
     let pixels = |value: f32| value.round().max(0.0) as u32;
     let rect = (pixels(left), pixels(top), pixels(width), pixels(height));
-    let mut meta = VideoRegionOfInterestMeta::add(buffer, roi_type(&detection.label), rect);
-    let mut params = gst::Structure::builder(PARAMS).field("label", detection.label.as_str());
+    let label = c_text(&detection.label);
+    let mut meta = VideoRegionOfInterestMeta::add(buffer, roi_type(label), rect);
+    let mut params = gst::Structure::builder(PARAMS).field("label", label);
     if let Some(class_id) = detection.class_id {
         params = params.field("class-id", class_id);
     }
@@ -92,7 +98,7 @@ fn attach_at(buffer: &mut gst::BufferRef, first: usize, place: usize, detection:
 
 fn classifier_params(classifier: &Classifier) -> gst::Structure {
     let labels = classifier.labels.iter().map(|label| {
-        let mut fields = gst::Structure::builder("label").field("label", label.label.as_str());
+        let mut fields = gst::Structure::builder("label").field("label", c_text(&label.label));
         if let Some(class_id) = label.class_id {
             fields = fields.field("class-id", class_id);
         }
@@ -102,7 +108,7 @@ fn classifier_params(classifier: &Classifier) -> gst::Structure {
         fields.build().to_send_value()
     });
     let mut params = gst::Structure::builder(CLASSIFIER)
-        .field("kind", classifier.kind.as_str())
+        .field("kind", c_text(&classifier.kind))
         .field("labels", labels.collect::<gst::List>());
     if let Some(component_id) = classifier.component_id {
         params = params.field("component-id", component_id);
@@ -249,6 +255,35 @@ mod tests {
         let mut detections = vec![car.clone(); 5];
         read_into(&copy, &mut detections);
         assert_eq!(detections, [car, bare, child]);
+    }
+
+    #[test]
+    fn texts_end_where_those_of_c_do() {
+        gst::init().unwrap();
+        let one = Detection {
+            label: "car\0x".into(),
+            classifiers: vec![Classifier {
+                kind: "\0".into(),
+                labels: vec![ClassLabel {
+                    label: "red\0".into(),
+                    ..ClassLabel::default()
+                }],
+                ..Classifier::default()
+            }],
+            ..Detection::default()
+        };
+        let mut buffer = gst::Buffer::new();
+        attach(buffer.get_mut().unwrap(), &[one]);
+        let read = &read(&buffer)[0];
+        let of_classifier = &read.classifiers[0];
+        assert_eq!(
+            (
+                &*read.label,
+                &*of_classifier.kind,
+                &*of_classifier.labels[0].label
+            ),
+            ("car", "", "red")
+        );
     }
 
     #[test]

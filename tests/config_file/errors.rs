@@ -186,7 +186,7 @@ fn what_was_set_otherwise_is_not_the_file_s() {
         "",
         "property \"location\": nothing would be captured: set location=out/%06d.jpg for \
          pictures, log-location=out/log.jsonl for records, labels and labels-location for label \
-         files, channel=name for other pipelines, or post-messages=true (config-file-path is FILE)",
+         files, channel=name for other pipelines, endpoint=https://host/captures for a server, or post-messages=true (config-file-path is FILE)",
     );
 }
 

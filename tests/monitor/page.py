@@ -398,6 +398,12 @@ def pictures(folder):
             shots.append((name, page))
         time.sleep(40)
         for name, page in shots:
+            # What is in view is whole, however busy the machine is.
+            page.get_by_role("button", name="Pause").click()
+            page.wait_for_function(
+                "[...document.images].every(it => it.getBoundingClientRect().top > innerHeight || (it.complete && it.naturalWidth))",
+                timeout=LIMIT,
+            )
             page.screenshot(path=f"{folder}/{name}.png")
         browser.close()
     stage.close()
