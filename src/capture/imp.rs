@@ -298,6 +298,9 @@ impl DsFrameCapture {
             run.worker
                 .process()
                 .end_after_last(submit, || run.worker.left());
+            if let Some(poster) = &run.poster {
+                poster.end_within(run.config.drain_timeout);
+            }
         }
     }
 

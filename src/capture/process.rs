@@ -672,7 +672,7 @@ impl Process for Delivery {
             let delivered = output.and_then(|output| self.publish(capture, output));
             match delivered {
                 Ok((pictures, posts)) => {
-                    let slip = Slip::new(only_posts.then(|| job.ticket.clone()));
+                    let slip = Slip::new(only_posts.then(|| job.ticket.clone()), posts.len());
                     parcel.extend(posts.into_iter().map(|post| (post, slip.clone())));
                     if !only_posts {
                         job.ticket.settle_one(Fate::Captured);

@@ -117,6 +117,53 @@ fn a_hanging_server_does_not_hold_stop() {
 }
 
 #[test]
+fn a_spool_that_does_not_answer_does_not_hold_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = at(&folder, "spool");
+    let server = Server::scripted(|_| Answer::Hang);
+    let rig = rig(
+        &server,
+        &[
+            ("endpoint-spool", &spool),
+            ("endpoint-timeout", "3600000000000"),
+            ("drain-timeout", "100000000"),
+            ("queue-size", "100"),
+        ],
+    );
+    rig.push_all(0..10);
+    server.wait_for(1);
+    // Who opens a pipe for writing waits for a reader.
+    let pipe = folder.path().join("spool/.00000000000000000000.part");
+    let mkfifo = rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    );
+    mkfifo.unwrap();
+    let (ended, end) = std::sync::mpsc::channel();
+    std::thread::spawn({
+        let pipe = pipe.clone();
+        move || {
+            // Should it be held, it is let go of, so that the test ends.
+            let held = end.recv_timeout(Duration::from_secs(60)).is_err();
+            let _ = std::fs::read(&pipe);
+            assert!(!held);
+        }
+    });
+    let begun = Instant::now();
+    let messages = rig.finish();
+    rig.stop();
+    assert!(begun.elapsed() < Duration::from_secs(50));
+    let said = warnings(&messages).join("\n");
+    assert!(said.contains("10 posts were not sent"), "{said}");
+    assert_eq!(rig.count("dropped-timeout"), 10);
+    crate::common::check_accounts(&rig.element);
+    ended.send(()).unwrap();
+}
+
+#[test]
 fn an_open_breaker_is_not_waited_for_where_there_is_a_spool() {
     let folder = tempfile::tempdir().unwrap();
     let spool = at(&folder, "spool");
@@ -155,6 +202,45 @@ fn what_a_server_puts_off_beyond_the_end_is_not_waited_for_where_it_is_kept() {
     let messages = rig.end();
     assert_eq!(server.requests().len(), 1);
     assert!(only_warning(&messages).contains("10 posts are kept"));
+}
+
+#[test]
+fn eos_after_max_has_a_bound() {
+    for with_spool in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = at(&folder, "spool");
+        let server = Server::scripted(move |_| match with_spool {
+            // The breaker never opens, and no attempt is far off.
+            true => Answer::Status(503),
+            false => Answer::With(503, vec!["Retry-After: 3000".into()]),
+        });
+        let mut more = vec![
+            ("endpoint-breaker-threshold", "0"),
+            ("max-captures", "3"),
+            ("eos-after-max", "true"),
+            ("drain-timeout", "300000000"),
+        ];
+        if with_spool {
+            more.push(("endpoint-spool", &spool));
+        }
+        let rig = rig(&server, &more);
+        rig.push_all(0..3);
+        let mut said = Vec::new();
+        until("EOS", || {
+            let messages = rig.messages();
+            said.extend(warnings(&messages));
+            messages.eos()
+        });
+        let said = said.join("\n");
+        let (text, fate) = match with_spool {
+            true => ("3 posts are kept", "captured"),
+            false => ("3 posts were not sent", "dropped-timeout"),
+        };
+        assert!(said.contains(text), "{said}");
+        assert_eq!(rig.count(fate), 3);
+        rig.stop();
+        crate::common::check_accounts(&rig.element);
+    }
 }
 
 #[test]

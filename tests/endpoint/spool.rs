@@ -346,3 +346,38 @@ fn the_pipeline_goes_on_while_the_server_hangs() {
         300
     );
 }
+
+#[test]
+fn what_cannot_be_read_for_now_keeps_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = at(&folder, "spool");
+    let server = Server::scripted(|_| Answer::Status(503));
+    let mut more = vec![
+        ("endpoint-spool", spool.as_str()),
+        ("endpoint-breaker-timeout", "20000000"),
+    ];
+    more.extend(DOWN);
+    let rig = rig(&server, &more);
+    rig.push_all(0..6);
+    until("all are kept", || posts(&rig.element, "spooled") == 6);
+    // Something that can be opened and not be read, in one step.
+    let path = folder.path().join("spool/00000000000000000000.post");
+    let aside = folder.path().join("aside");
+    fs::create_dir(&aside).unwrap();
+    let exchange = || {
+        let flags = rustix::fs::RenameFlags::EXCHANGE;
+        rustix::fs::renameat_with(rustix::fs::CWD, &path, rustix::fs::CWD, &aside, flags).unwrap();
+    };
+    exchange();
+    let is_said = |text: &String| text.contains("for now") && text.contains("endpoint-spool");
+    until("it is said", || {
+        warnings(&rig.messages()).iter().any(is_said)
+    });
+    server.set(|_| OK);
+    assert_eq!(kept(&folder).len(), 6);
+    assert_eq!(fates(&rig.element), [0, 0, 0, 0, 6]);
+    exchange();
+    until("all are sent", || posts(&rig.element, "posted") == 6);
+    rig.end();
+    assert_eq!(numbers(&server.accepted()), all(6));
+}

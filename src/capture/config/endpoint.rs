@@ -59,6 +59,7 @@ pub fn endpoint(set: &Settings) -> Result<Option<EndpointRules>, SettingsError> 
         ca_file: text(&set.endpoint_ca_file).map(PathBuf::from),
         spool: spool(set)?,
         spool_max_bytes: set.endpoint_spool_max_bytes,
+        fsync: set.fsync,
         queue_size: set.queue_size as usize,
     }))
 }

@@ -8,8 +8,8 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -76,7 +76,7 @@ impl Client {
         }
         let connector = DefaultConnector::new();
         Ok(Self {
-            agent: Agent::with_parts(config.build(), connector, Names),
+            agent: Agent::with_parts(config.build(), connector, Names::default()),
             uri: rules.uri.clone(),
             host: rules
                 .uri
@@ -151,9 +151,9 @@ impl Client {
                 "no answer from {host} within endpoint-timeout ({} ms)",
                 self.timeout.as_millis()
             ),
-            Error::HostNotFound => unknown_host(host, "no address"),
+            Error::HostNotFound => unknown_host(host, bare(host), "no address"),
             Error::Other(error) => match error.downcast_ref::<UnknownHost>() {
-                Some(UnknownHost(error)) => unknown_host(host, error),
+                Some(UnknownHost { name, error }) => unknown_host(host, name, error),
                 None => format!("{host}: {error}"),
             },
             Error::Rustls(error) => self.explain_tls(error),
@@ -198,17 +198,36 @@ impl Client {
     }
 }
 
-fn unknown_host(host: &str, error: impl fmt::Display) -> String {
+/// Without the port.
+fn bare(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+fn unknown_host(host: &str, name: &str, error: impl fmt::Display) -> String {
+    if name != bare(host) {
+        return format!(
+            "the proxy {name} on the way to {host} has no address: check HTTPS_PROXY, HTTP_PROXY \
+             and ALL_PROXY, and the name service ({error})"
+        );
+    }
     format!("the host of {host} has no address: check endpoint, and the name service ({error})")
 }
 
 /// Without the part that may hold what is not to be seen, and of a length that can be shown.
 pub fn place(url: &str) -> String {
     let place = url.split(['?', '#']).next().unwrap_or_default();
-    // `user:password@` of a redirect.
-    let place = match (place.split_once("://"), place.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => place.to_owned(),
+    // `user:password@` of a redirect, however it is written.
+    let place = match place.rsplit_once('@') {
+        Some((before, host)) => {
+            let scheme = before.find("//").map_or("", |at| &before[..at + 2]);
+            // What comes before it is a scheme, or nothing.
+            let is_scheme = !scheme.contains('@') && scheme.len() <= "https://".len();
+            format!("{}{host}", if is_scheme { scheme } else { "" })
+        }
+        None => place.to_owned(),
     };
     let plain = place.chars().filter(|char| !char.is_control());
     plain.take(MAX_SHOWN).collect()
@@ -276,12 +295,24 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
 }
 
 /// Asks for addresses on a thread that has a name, as nothing ends a question before its time.
+#[derive(Debug, Default)]
+struct Names {
+    /// A question that nobody waits for any more, and that may yet be answered.
+    pending: Mutex<Option<Question>>,
+}
+
 #[derive(Debug)]
-struct Names;
+struct Question {
+    name: (String, u16),
+    answer: Receiver<io::Result<Vec<SocketAddr>>>,
+}
 
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct UnknownHost(io::Error);
+#[error("{name}: {error}")]
+struct UnknownHost {
+    name: String,
+    error: io::Error,
+}
 
 impl Resolver for Names {
     fn resolve(
@@ -300,7 +331,8 @@ impl Resolver for Names {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let found = match bare.parse() {
             Ok(ip) => vec![SocketAddr::new(ip, port)],
-            Err(_) => look_up((host.to_owned(), port), *timeout.after)
+            Err(_) => self
+                .look_up((host.to_owned(), port), *timeout.after)
                 .map_err(|error| error.unwrap_or(Error::Timeout(timeout.reason)))?,
         };
         let mut addresses = self.empty();
@@ -314,23 +346,50 @@ impl Resolver for Names {
     }
 }
 
-/// `None`: not in time.
-fn look_up(name: (String, u16), limit: Duration) -> Result<Vec<SocketAddr>, Option<Error>> {
+impl Names {
+    fn pending(&self) -> Option<Question> {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.take()
+    }
+
+    /// `None`: not in time. The question stays for the next attempt, which asks no second one.
+    fn look_up(
+        &self,
+        name: (String, u16),
+        limit: Duration,
+    ) -> Result<Vec<SocketAddr>, Option<Error>> {
+        let question = match self.pending().filter(|it| it.name == name) {
+            Some(pending) => pending,
+            None => ask(name).map_err(Some)?,
+        };
+        match question.answer.recv_timeout(limit) {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => {
+                let name = question.name.0;
+                Err(Some(Error::Other(Box::new(UnknownHost { name, error }))))
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+                *pending = Some(question);
+                Err(None)
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(Some(Error::HostNotFound)),
+        }
+    }
+}
+
+fn ask(name: (String, u16)) -> Result<Question, Error> {
     let (sender, answer) = mpsc::sync_channel(1);
+    let asked = name.clone();
     thread::Builder::new()
         .name("dsframe-dns".into())
         .spawn(move || {
-            let found = name.to_socket_addrs().map(Iterator::collect);
+            let found = asked.to_socket_addrs().map(Iterator::collect);
             // Nobody may be waiting any more.
             let _ = sender.send(found);
         })
         .map_err(Error::Io)?;
-    match answer.recv_timeout(limit) {
-        Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(Some(Error::Other(Box::new(UnknownHost(error))))),
-        Err(RecvTimeoutError::Timeout) => Err(None),
-        Err(RecvTimeoutError::Disconnected) => Err(Some(Error::HostNotFound)),
-    }
+    Ok(Question { name, answer })
 }
 
 #[cfg(test)]
@@ -342,6 +401,11 @@ mod tests {
         for (url, expected) in [
             ("https://a/b?token=x#y", "https://a/b"),
             ("https://user:pass@a/b", "https://a/b"),
+            ("//user:pass@a/b", "//a/b"),
+            ("user:pass@a/b", "a/b"),
+            ("https:/user:pass@a/b", "a/b"),
+            ("/\\user:pass@a/b", "a/b"),
+            ("https://us@er:pass//@a/b", "https://a/b"),
             ("/b\r\nSet-Cookie: x", "/bSet-Cookie: x"),
             ("", ""),
         ] {
@@ -369,5 +433,32 @@ mod tests {
         }
         assert!(is_open_to_others(&"http://a/".parse().unwrap()));
         assert!(!is_open_to_others(&"https://a/".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_question_is_asked_once() {
+        let (sender, answer) = mpsc::sync_channel(1);
+        let name = ("nowhere.invalid".to_owned(), 80);
+        let names = Names::default();
+        *names.pending.lock().unwrap() = Some(Question {
+            name: name.clone(),
+            answer,
+        });
+        let look_up = |limit| names.look_up(name.clone(), limit);
+        assert!(matches!(look_up(Duration::ZERO), Err(None)));
+        assert!(matches!(look_up(Duration::ZERO), Err(None)));
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        sender.send(Ok(vec![address])).unwrap();
+        assert_eq!(look_up(Duration::ZERO).unwrap(), [address]);
+        assert!(names.pending.lock().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_proxy_without_an_address_is_named() {
+        let host = "server.example:8000";
+        let said = unknown_host(host, "proxy.example", "x");
+        assert!(said.contains("the proxy proxy.example"), "{said}");
+        let said = unknown_host(host, "server.example", "x");
+        assert!(said.contains("the host of server.example:8000"), "{said}");
     }
 }

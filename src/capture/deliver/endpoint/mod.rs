@@ -18,12 +18,14 @@ mod thread;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ureq::http::Uri;
 
+use crate::capture::CAT;
 use crate::capture::enums::{EndpointBody, Overflow};
 use crate::capture::stats::Fate;
 use crate::fault::Fault;
@@ -42,6 +44,9 @@ use stats::EndpointStats;
 /// How long the thread may take to notice that it is to end.
 const STUCK: Duration = Duration::from_secs(1);
 
+/// How long one post may take into the spool while others wait for it.
+const SILENCE: Duration = Duration::from_secs(3);
+
 /// Where posts go, and how.
 #[derive(Debug, Clone)]
 pub struct EndpointRules {
@@ -58,6 +63,8 @@ pub struct EndpointRules {
     pub ca_file: Option<PathBuf>,
     pub spool: Option<PathBuf>,
     pub spool_max_bytes: u64,
+    /// What is kept is on the disk before it counts.
+    pub fsync: bool,
     /// Jobs whose posts may wait in memory.
     pub queue_size: usize,
 }
@@ -81,6 +88,8 @@ struct State {
     reserved: u64,
     /// What is in memory is being moved there.
     spilling: bool,
+    /// That was waited for in vain, and nothing was written since.
+    silent: bool,
     /// Numbers order all posts, in memory and in the spool.
     next: u64,
     /// What is being sent.
@@ -89,6 +98,10 @@ struct State {
     /// Nothing is tried before.
     pause: Option<Instant>,
     stopping: bool,
+    /// No post is waited for beyond.
+    deadline: Option<Instant>,
+    /// That is over.
+    ended: bool,
     /// Whatever an attempt that is still under way brings is nobody's business any more.
     closed: bool,
     running: bool,
@@ -113,6 +126,8 @@ struct Shared {
 pub struct Poster {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Waits for the end of the time there is, if there is one.
+    ender: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What became of a post that was to be kept.
@@ -153,23 +168,27 @@ impl Poster {
             index: Index::default(),
             reserved: 0,
             spilling: false,
+            silent: false,
             next: 0,
             current: None,
             breaker: Breaker::new(rules.breaker_threshold, rules.breaker_timeout),
             pause: None,
             stopping: false,
+            deadline: None,
+            ended: false,
             closed: false,
             running: true,
         };
         let mut spool = None;
         if let Some(folder) = &rules.spool {
-            let opened = Spool::open(folder, rules.spool_max_bytes).map_err(|error| {
-                let text = format!(
-                    "property \"endpoint-spool\": cannot use {}: {error}",
-                    folder.display()
-                );
-                Fault::resource(gst::ResourceError::OpenWrite, text)
-            })?;
+            let opened =
+                Spool::open(folder, rules.spool_max_bytes, rules.fsync).map_err(|error| {
+                    let text = format!(
+                        "property \"endpoint-spool\": cannot use {}: {error}",
+                        folder.display()
+                    );
+                    Fault::resource(gst::ResourceError::OpenWrite, text)
+                })?;
             let Opened {
                 spool: open,
                 index,
@@ -203,6 +222,7 @@ impl Poster {
         Ok(Self {
             shared,
             thread: Mutex::new(Some(thread)),
+            ender: Mutex::default(),
         })
     }
 
@@ -272,13 +292,40 @@ impl Poster {
         }
     }
 
+    /// No more captures will come: what is not sent in time is given up, and `emptied` told.
+    pub fn end_within(&self, limit: Duration) {
+        let mut ender = self.ender.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(deadline) = Instant::now().checked_add(limit) else {
+            return;
+        };
+        if ender.is_some() {
+            return;
+        }
+        self.shared.state().deadline = Some(deadline);
+        let thread = Builder::new().name("dsframepostend".into()).spawn({
+            let shared = self.shared.clone();
+            move || shared.end_at(deadline, limit)
+        });
+        match thread {
+            Ok(thread) => *ender = Some(thread),
+            Err(error) => {
+                gst::warning!(CAT, "cannot start the thread that bounds the end: {error}")
+            }
+        }
+    }
+
     /// Posts that are waited for: until a time, if that is all the time there is. What is in the
     /// spool is safe, and not waited for in vain.
     pub fn left_by(&self, deadline: Option<Instant>) -> u64 {
         let state = self.shared.state();
+        if state.ended && deadline.is_none() {
+            return 0;
+        }
+        let deadline = deadline.or(state.deadline);
         let waiting = state.queue.posts() as u64;
         let later = |pause| deadline.is_some_and(|deadline| pause > deadline);
-        let is_vain = state.breaker.phase() == Phase::Open || state.pause.is_some_and(later);
+        let is_vain =
+            state.ended || state.breaker.phase() == Phase::Open || state.pause.is_some_and(later);
         match is_vain {
             true => waiting,
             false => waiting + state.index.len() as u64,
@@ -287,20 +334,7 @@ impl Poster {
 
     /// Gives up waiting: what is in memory is kept, where there is a spool, and else lost.
     pub fn abandon(&self) -> Left {
-        let shared = &self.shared;
-        if let Some(spool) = &shared.spool {
-            shared.spill(spool);
-        }
-        let mut state = shared.state();
-        let lost = state.queue.drain();
-        let left = Left {
-            kept: state.index.len() as u64,
-            lost: lost.len() as u64,
-        };
-        shared.show(&state);
-        drop(state);
-        shared.drop_all(lost, Fate::DroppedTimeout);
-        left
+        self.shared.abandon(false)
     }
 
     /// What is in the spool now.
@@ -311,33 +345,13 @@ impl Poster {
         }
     }
 
-    /// What is left behind, in words. Nothing where that was said already.
+    /// What is left behind, in words. `None` where that was said already.
+    pub fn words(&self, left: Left, timeout: Duration) -> Option<String> {
+        self.shared.words(left, timeout)
+    }
+
     pub fn say_left(&self, left: Left, timeout: Duration) {
-        let shared = &self.shared;
-        let mut parts = Vec::new();
-        if left.kept > 0
-            && let Some(folder) = &shared.rules.spool
-            && !shared.said_kept.swap(true, Ordering::AcqRel)
-        {
-            parts.push(format!(
-                "{} posts are kept in {} and are sent by the next run",
-                left.kept,
-                folder.display()
-            ));
-        }
-        if left.lost > 0 {
-            parts.push(format!(
-                "{} posts were not sent to {} within drain-timeout ({} ms) and are lost",
-                left.lost,
-                shared.rules.shown,
-                timeout.as_millis()
-            ));
-        }
-        if !parts.is_empty() {
-            let text = parts.join("; ");
-            let fault = Fault::resource(gst::ResourceError::Write, text);
-            shared.outlet.warn(&fault);
-        }
+        self.shared.say_left(left, timeout);
     }
 
     /// Ends the thread, whatever it is at, and frees the spool for its next user.
@@ -367,8 +381,7 @@ impl Poster {
         }
         let is_stuck = state.running;
         drop(state);
-        let left = self.abandon();
-        shared.state().closed = true;
+        let left = shared.abandon(true);
         if let Some(spool) = &shared.spool {
             spool.unlock();
         }
@@ -377,6 +390,13 @@ impl Poster {
         if !is_stuck && thread.thread().id() != std::thread::current().id() {
             // Panics are caught where they happen.
             let _ = thread.join();
+        }
+        let ender = {
+            let mut ender = self.ender.lock().unwrap_or_else(PoisonError::into_inner);
+            ender.take()
+        };
+        if let Some(ender) = ender.filter(|it| it.thread().id() != std::thread::current().id()) {
+            let _ = ender.join();
         }
         left
     }
@@ -410,6 +430,56 @@ impl Shared {
         self.stats.set_phase(state.breaker.phase());
     }
 
+    fn end_at(self: &Arc<Self>, deadline: Instant, limit: Duration) {
+        let mut state = self.state();
+        loop {
+            if state.stopping {
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(state);
+        let left = self.abandon(false);
+        self.say_left(left, limit);
+        self.state().ended = true;
+        (self.emptied)();
+    }
+
+    fn words(&self, left: Left, timeout: Duration) -> Option<String> {
+        let mut parts = Vec::new();
+        if left.kept > 0
+            && let Some(folder) = &self.rules.spool
+            && !self.said_kept.swap(true, Ordering::AcqRel)
+        {
+            parts.push(format!(
+                "{} posts are kept in {} and are sent by the next run",
+                left.kept,
+                folder.display()
+            ));
+        }
+        if left.lost > 0 {
+            parts.push(format!(
+                "{} posts were not sent to {} within drain-timeout ({} ms) and are lost",
+                left.lost,
+                self.rules.shown,
+                timeout.as_millis()
+            ));
+        }
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    fn say_left(&self, left: Left, timeout: Duration) {
+        if let Some(text) = self.words(left, timeout) {
+            let fault = Fault::resource(gst::ResourceError::Write, text);
+            self.outlet.warn(&fault);
+        }
+    }
+
     fn drop_all(&self, entries: impl IntoIterator<Item = Entry>, fate: Fate) {
         for entry in entries {
             self.stats.dropped.fetch_add(1, Ordering::Relaxed);
@@ -426,7 +496,7 @@ impl Shared {
 
     /// A post for the spool.
     fn keep(&self, spool: &Spool, entry: Entry) {
-        match self.store(spool, &entry, false) {
+        match self.store(spool, entry.number, &entry.post, false) {
             Stored::Kept | Stored::Gone => entry.slip.say(Fate::Captured),
             Stored::NoRoom => {
                 self.warn_full();
@@ -467,8 +537,8 @@ impl Shared {
 
     /// Writes a post into the spool, out of the queue if it is there. The oldest go for it where
     /// `overflow` says so.
-    fn store(&self, spool: &Spool, entry: &Entry, is_queued: bool) -> Stored {
-        let size = spool::file_size(&entry.post);
+    fn store(&self, spool: &Spool, number: u64, post: &Post, is_queued: bool) -> Stored {
+        let size = spool::file_size(post);
         if size > spool.max_bytes {
             return Stored::NoRoom;
         }
@@ -479,7 +549,7 @@ impl Shared {
                 break;
             }
             let oldest = state.index.first_but(state.current);
-            let older = oldest.filter(|oldest| *oldest < entry.number);
+            let older = oldest.filter(|oldest| *oldest < number);
             let Some(older) = older.filter(|_| self.policy() == Overflow::DropOldest) else {
                 return Stored::NoRoom;
             };
@@ -491,18 +561,25 @@ impl Shared {
             self.stats.dropped.fetch_add(1, Ordering::Relaxed);
             self.warn_full();
         }
-        let written = spool.write(entry.number, &entry.post);
+        let written = spool.write(number, post);
         let mut state = self.state();
         state.reserved -= size;
+        state.silent = false;
         match written {
-            Ok(_) if is_queued && state.queue.pop(entry.number).is_none() => {
-                drop(state);
-                // Sent or dropped meanwhile.
-                let _ = spool.remove(entry.number);
-                Stored::Gone
-            }
             Ok(bytes) => {
-                state.index.insert(entry.number, bytes);
+                let queued = state.queue.pop(number);
+                if is_queued && queued.is_none() {
+                    drop(state);
+                    // Sent or dropped meanwhile.
+                    let _ = spool.remove(number);
+                    return Stored::Gone;
+                }
+                state.index.insert(number, bytes);
+                if let Some(queued) = queued {
+                    queued.slip.say(Fate::Captured);
+                    // With its slip: who finds that nothing is waited for finds it counted.
+                    drop(queued);
+                }
                 self.show(&state);
                 Stored::Kept
             }
@@ -510,10 +587,73 @@ impl Shared {
         }
     }
 
+    /// What is in memory goes to the spool, as far as that takes it in time, and else is lost.
+    fn abandon(self: &Arc<Self>, closes: bool) -> Left {
+        if self.spool.is_some() {
+            self.spill_in_time();
+        }
+        let mut state = self.state();
+        let lost = state.queue.drain();
+        let left = Left {
+            kept: state.index.len() as u64,
+            lost: lost.len() as u64,
+        };
+        state.closed |= closes;
+        self.show(&state);
+        drop(state);
+        self.changed.notify_all();
+        self.drop_all(lost, Fate::DroppedTimeout);
+        left
+    }
+
+    /// Spills on a thread of its own: a disk may never answer.
+    fn spill_in_time(self: &Arc<Self>) {
+        if self.state().queue.posts() == 0 {
+            return;
+        }
+        let (ended, end) = mpsc::channel::<()>();
+        let thread = Builder::new().name("dsframespill".into()).spawn({
+            let shared = self.clone();
+            move || {
+                if let Some(spool) = &shared.spool {
+                    shared.spill(spool);
+                }
+                drop(ended);
+            }
+        });
+        let thread = match thread {
+            Ok(thread) => thread,
+            Err(error) => {
+                gst::warning!(CAT, "cannot start the thread that keeps posts: {error}");
+                return;
+            }
+        };
+        loop {
+            let (posts, silent) = {
+                let state = self.state();
+                (state.queue.posts(), state.silent)
+            };
+            let limit = if silent { Duration::ZERO } else { SILENCE };
+            if end.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected) {
+                let _ = thread.join();
+                return;
+            }
+            let mut state = self.state();
+            if state.queue.posts() == posts {
+                // It is left to itself: it owns all it touches.
+                state.silent = true;
+                return;
+            }
+        }
+    }
+
     /// Writes all that is in memory into the spool, as far as it has room.
     fn spill(&self, spool: &Spool) {
         let mut state = self.state();
         while state.spilling {
+            if state.closed {
+                return;
+            }
             // Who is at it does the same.
             let waited = self.changed.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
@@ -531,10 +671,13 @@ impl Shared {
 
     fn spill_all(&self, spool: &Spool) -> Option<std::io::Error> {
         loop {
-            let entry = self.state().queue.first().cloned()?;
-            match self.store(spool, &entry, true) {
-                Stored::Kept => entry.slip.say(Fate::Captured),
-                Stored::Gone => (),
+            let (number, post) = {
+                let state = self.state();
+                let first = state.queue.first()?;
+                (first.number, first.post.clone())
+            };
+            match self.store(spool, number, &post, true) {
+                Stored::Kept | Stored::Gone => (),
                 Stored::NoRoom => return None,
                 Stored::Failed(error) => return Some(error),
             }

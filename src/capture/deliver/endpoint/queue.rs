@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use crate::capture::stats::{Fate, Ticket};
 
@@ -26,13 +26,16 @@ pub struct Slip {
     /// Absent where the frame is captured already, as a file or log line.
     ticket: Option<Arc<Ticket>>,
     worst: AtomicU8,
+    /// Posts that nothing is said of.
+    unsaid: AtomicUsize,
 }
 
 impl Slip {
-    pub fn new(ticket: Option<Arc<Ticket>>) -> Arc<Self> {
+    pub fn new(ticket: Option<Arc<Ticket>>, posts: usize) -> Arc<Self> {
         Arc::new(Self {
             ticket,
             worst: AtomicU8::new(0),
+            unsaid: AtomicUsize::new(posts),
         })
     }
 
@@ -41,6 +44,10 @@ impl Slip {
         let gravity = FATES.iter().position(|it| *it == fate);
         let gravity = gravity.unwrap_or(FATES.len() - 1);
         self.worst.fetch_max(gravity as u8, Ordering::AcqRel);
+        let less = |unsaid: usize| unsaid.checked_sub(1);
+        let _ = self
+            .unsaid
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
     }
 }
 
@@ -48,7 +55,10 @@ impl Drop for Slip {
     fn drop(&mut self) {
         if let Some(ticket) = &self.ticket {
             let worst = usize::from(self.worst.load(Ordering::Acquire));
-            ticket.settle_one(FATES[worst]);
+            // One that went without a word did not arrive.
+            let is_whole = self.unsaid.load(Ordering::Acquire) == 0;
+            let fate = if is_whole { FATES[worst] } else { Fate::Failed };
+            ticket.settle_one(fate);
         }
     }
 }
@@ -62,11 +72,13 @@ pub struct Entry {
 }
 
 /// Jobs, each with its posts that are not sent, in the order of their numbers. A job is dropped
-/// whole.
+/// whole, or not at all.
 #[derive(Debug, Default)]
 pub struct Queue {
     jobs: VecDeque<VecDeque<Entry>>,
     posts: usize,
+    /// Some posts of the first job are sent, so that it cannot be dropped whole.
+    is_begun: bool,
 }
 
 impl Queue {
@@ -95,7 +107,8 @@ impl Queue {
     }
 
     fn is_first_at_work(&self, current: Option<u64>) -> bool {
-        current.is_some() && self.first().map(|first| first.number) == current
+        let is_current = |first: &Entry| Some(first.number) == current;
+        self.is_begun || self.first().is_some_and(is_current)
     }
 
     /// Takes the oldest job that nobody is at.
@@ -113,7 +126,8 @@ impl Queue {
             return None;
         }
         let entry = job.pop_front();
-        if job.is_empty() {
+        self.is_begun = !job.is_empty();
+        if !self.is_begun {
             self.jobs.pop_front();
         }
         self.posts -= 1;
@@ -123,6 +137,7 @@ impl Queue {
     /// Takes all posts.
     pub fn drain(&mut self) -> Vec<Entry> {
         self.posts = 0;
+        self.is_begun = false;
         std::mem::take(&mut self.jobs)
             .into_iter()
             .flatten()
@@ -151,7 +166,7 @@ mod tests {
 
     #[test]
     fn jobs_are_sent_post_by_post_and_dropped_whole() {
-        let slip = Slip::new(None);
+        let slip = Slip::new(None, 6);
         let mut queue = Queue::default();
         queue.push(VecDeque::new());
         for numbers in [0..2, 2..3, 3..6] {
@@ -164,10 +179,17 @@ mod tests {
         assert_eq!(queue.idle_jobs(Some(1)), 2);
         let dropped = queue.pop_idle(Some(1)).unwrap();
         assert_eq!((dropped.len(), dropped[0].number), (1, 2));
-        assert_eq!(queue.pop_idle(Some(99)).unwrap()[0].number, 1);
-        assert_eq!((queue.jobs(), queue.posts()), (1, 3));
-        assert_eq!(queue.pop(3).map(|entry| entry.number), Some(3));
-        assert_eq!(queue.drain().len(), 2);
+        // Nor is what is sent in part, between two attempts.
+        assert_eq!(queue.idle_jobs(None), 1);
+        queue.push(job(6..7, &slip));
+        assert_eq!(queue.pop_idle(None).unwrap().len(), 3);
+        assert_eq!(queue.pop(1).map(|entry| entry.number), Some(1));
+        assert_eq!((queue.jobs(), queue.idle_jobs(None)), (1, 1));
+        queue.push(job(7..9, &slip));
+        assert_eq!(queue.pop_idle(None).unwrap()[0].number, 6);
+        assert_eq!((queue.jobs(), queue.posts()), (1, 2));
+        assert_eq!(queue.pop(7).map(|entry| entry.number), Some(7));
+        assert_eq!(queue.drain().len(), 1);
         assert_eq!((queue.jobs(), queue.posts()), (0, 0));
         assert!(queue.pop_idle(None).is_none() && queue.first().is_none());
     }
@@ -177,7 +199,7 @@ mod tests {
         let stats = Stats::default();
         let settled = |fates: &[Fate]| {
             let ticket = Arc::new(Ticket::new([Hold::new(&stats.stream(0))]));
-            let slip = Slip::new(Some(ticket.clone()));
+            let slip = Slip::new(Some(ticket.clone()), fates.len());
             let copies: Vec<_> = fates.iter().map(|fate| (slip.clone(), *fate)).collect();
             drop(slip);
             for (slip, fate) in copies {
@@ -194,5 +216,18 @@ mod tests {
             (total.captured, total.failed, total.dropped_overflow),
             (1, 1, 1)
         );
+    }
+
+    #[test]
+    fn a_frame_that_goes_without_a_word_failed() {
+        let stats = Stats::default();
+        for said in 0..2 {
+            let ticket = Arc::new(Ticket::new([Hold::new(&stats.stream(0))]));
+            let slip = Slip::new(Some(ticket), 2);
+            (0..said).for_each(|_| slip.say(Fate::Captured));
+            drop(slip);
+        }
+        let total = stats.total();
+        assert_eq!((total.captured, total.failed), (0, 2));
     }
 }

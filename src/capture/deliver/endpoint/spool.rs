@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,8 @@ const VERSION: u32 = 1;
 const MAX_HEADER: usize = 64 << 10;
 const SUFFIX: &str = ".post";
 const DIGITS: usize = 20;
+/// Files with greater numbers are none of ours: there must be numbers left.
+const LAST: u64 = u64::MAX / 2;
 
 /// The first line of a file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -97,8 +99,12 @@ pub enum BadFile {
 pub struct Spool {
     folder: PathBuf,
     pub max_bytes: u64,
-    /// Nobody else uses the folder while it is locked.
-    lock: Mutex<Option<File>>,
+    /// What is kept is on the disk before it counts.
+    syncs: bool,
+    #[cfg(test)]
+    synced: Mutex<Vec<PathBuf>>,
+    /// Nobody else uses the folder while it is locked. Who is at a file holds it, too.
+    lock: Mutex<Option<Arc<File>>>,
 }
 
 /// A spool that is open.
@@ -111,7 +117,7 @@ pub struct Opened {
 }
 
 impl Spool {
-    pub fn open(folder: &Path, max_bytes: u64) -> io::Result<Opened> {
+    pub fn open(folder: &Path, max_bytes: u64, syncs: bool) -> io::Result<Opened> {
         fs::create_dir_all(folder)?;
         let lock = File::options()
             .create(true)
@@ -154,7 +160,10 @@ impl Spool {
             spool: Self {
                 folder: folder.to_owned(),
                 max_bytes,
-                lock: Mutex::new(Some(lock)),
+                syncs,
+                #[cfg(test)]
+                synced: Mutex::default(),
+                lock: Mutex::new(Some(Arc::new(lock))),
             },
             index,
             next,
@@ -165,14 +174,19 @@ impl Spool {
         &self.folder
     }
 
-    /// Lets the next user have the folder.
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<File>>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the next user have the folder, once nobody is at a file of it any more.
     pub fn unlock(&self) {
-        drop(
-            self.lock
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        let lock = self.lock().take();
+        drop(lock);
+    }
+
+    fn hold(&self) -> io::Result<Arc<File>> {
+        let lock = self.lock().clone();
+        lock.ok_or_else(|| io::Error::other("it was let go of"))
     }
 
     pub fn path(&self, number: u64) -> PathBuf {
@@ -181,26 +195,48 @@ impl Spool {
 
     /// Writes a file, whole. Returns its bytes.
     pub fn write(&self, number: u64, post: &Post) -> io::Result<u64> {
+        let _held = self.hold()?;
         let header = header(post)?;
         let part = self.folder.join(format!(".{number:0DIGITS$}.part"));
         let written = File::create(&part).and_then(|mut file| {
             file.write_all(&header)?;
             file.write_all(&post.body)?;
+            self.sync(&file, &part)?;
             drop(file);
-            fs::rename(&part, self.path(number))
+            fs::rename(&part, self.path(number))?;
+            if self.syncs {
+                self.sync(&File::open(&self.folder)?, &self.folder)?;
+            }
+            Ok(())
         });
         if let Err(error) = written {
             let _ = fs::remove_file(&part);
+            // Should only its name not be on the disk, the post is kept elsewhere or lost.
+            let _ = fs::remove_file(self.path(number));
             return Err(error);
         }
         Ok(size(&header, post))
     }
 
+    fn sync(&self, file: &File, _path: &Path) -> io::Result<()> {
+        if self.syncs {
+            file.sync_all()?;
+            #[cfg(test)]
+            self.synced
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(_path.to_owned());
+        }
+        Ok(())
+    }
+
     pub fn read(&self, number: u64) -> Result<Post, BadFile> {
+        let _held = self.hold()?;
         parse(fs::read(self.path(number))?)
     }
 
     pub fn remove(&self, number: u64) -> io::Result<()> {
+        let _held = self.hold()?;
         match fs::remove_file(self.path(number)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             other => other,
@@ -209,6 +245,7 @@ impl Spool {
 
     /// Renames a bad file, so that nobody takes it for a post again. Returns its new name.
     pub fn set_aside(&self, number: u64) -> io::Result<PathBuf> {
+        let _held = self.hold()?;
         let path = self.path(number);
         let aside = path.with_extension("bad");
         fs::rename(path, &aside)?;
@@ -282,7 +319,8 @@ fn parse(mut file: Vec<u8>) -> Result<Post, BadFile> {
 fn number_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SUFFIX)?;
     let is_number = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|_| is_number)
+    let number = digits.parse().ok().filter(|_| is_number);
+    number.filter(|number| *number <= LAST)
 }
 
 fn is_left_over(name: &str) -> bool {
@@ -311,25 +349,27 @@ mod tests {
     fn what_is_kept_comes_back_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b");
-        let Opened { spool, index, next } = Spool::open(&path, 100).unwrap();
+        let Opened { spool, index, next } = Spool::open(&path, 100, false).unwrap();
         assert!(index.is_empty() && next == 0);
         let bytes = spool.write(7, &post("k", b"body\nmore")).unwrap();
         assert_eq!(bytes, file_size(&post("k", b"body\nmore")));
         assert_eq!(fs::metadata(spool.path(7)).unwrap().len(), bytes);
-        let busy = Spool::open(&path, 100).err().unwrap();
+        let busy = Spool::open(&path, 100, false).err().unwrap();
         assert!(busy.to_string().contains("another element"), "{busy}");
         spool.unlock();
         // What a killed run left, and what is none of ours.
         for name in [
             ".00000000000000000009.part",
             "7.post",
+            "18446744073709551615.post",
+            "18446744073709551614.post",
             "notes.txt",
             ".lock.part",
         ] {
             fs::write(path.join(name), "x").unwrap();
         }
         fs::create_dir(path.join("00000000000000000099.post")).unwrap();
-        let Opened { spool, index, next } = Spool::open(&path, 100).unwrap();
+        let Opened { spool, index, next } = Spool::open(&path, 100, false).unwrap();
         assert_eq!(
             (index.len(), index.bytes(), index.first()),
             (1, bytes, Some(7))
@@ -344,9 +384,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_is_on_the_disk_where_that_is_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        for syncs in [false, true] {
+            let Opened { spool, .. } = Spool::open(folder.path(), 100, syncs).unwrap();
+            spool.write(1, &post("k", b"body")).unwrap();
+            let expected = [
+                folder.path().join(".00000000000000000001.part"),
+                folder.path().to_owned(),
+            ];
+            let synced = spool.synced.lock().unwrap().clone();
+            assert_eq!(synced, if syncs { &expected[..] } else { &[] });
+        }
+    }
+
+    #[test]
+    fn who_is_at_a_file_has_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let Opened { spool, .. } = Spool::open(folder.path(), 100, false).unwrap();
+        let held = spool.hold().unwrap();
+        spool.unlock();
+        assert!(Spool::open(folder.path(), 100, false).is_err());
+        drop(held);
+        assert!(spool.write(1, &post("k", b"body")).is_err());
+        assert!(spool.set_aside(1).is_err() && spool.remove(1).is_err());
+        assert!(Spool::open(folder.path(), 100, false).is_ok());
+    }
+
+    #[test]
     fn what_is_torn_or_foreign_is_told_apart_and_set_aside() {
         let folder = tempfile::tempdir().unwrap();
-        let Opened { spool, .. } = Spool::open(folder.path(), 100).unwrap();
+        let Opened { spool, .. } = Spool::open(folder.path(), 100, false).unwrap();
         spool.write(1, &post("k", b"body")).unwrap();
         let whole = fs::read(spool.path(1)).unwrap();
         for cut in 0..whole.len() {
@@ -358,7 +426,12 @@ mod tests {
         let aside = spool.set_aside(1).unwrap();
         assert!(aside.ends_with("00000000000000000001.bad"));
         spool.unlock();
-        assert!(Spool::open(folder.path(), 100).unwrap().index.is_empty());
+        assert!(
+            Spool::open(folder.path(), 100, false)
+                .unwrap()
+                .index
+                .is_empty()
+        );
     }
 
     #[test]

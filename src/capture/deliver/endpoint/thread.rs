@@ -4,6 +4,7 @@
 
 //! The thread that posts, and what it makes of the answers.
 
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -17,8 +18,11 @@ use super::breaker::Phase;
 use super::client::Outcome;
 use super::request::Post;
 use super::secrets::Credentials;
-use super::spool::BadFile;
+use super::spool::{BadFile, Spool};
 use super::{Shared, State};
+
+/// Rest when the spool cannot be read for now.
+const UNREADABLE: Duration = Duration::from_secs(1);
 
 /// The post that is tried, by its number, and how often it failed in a row.
 #[derive(Default)]
@@ -124,11 +128,11 @@ impl Shared {
                 self.stats.record(begun.elapsed());
                 self.change("", |state| state.breaker.succeeded());
                 head.failed = 0;
-                if self.finish(number, Fate::Captured) {
+                let bytes = post.body.len() as u64;
+                self.finish(number, Fate::Captured, || {
                     self.stats.posted.fetch_add(1, Ordering::Relaxed);
-                    let bytes = post.body.len() as u64;
                     self.stats.bytes.fetch_add(bytes, Ordering::Relaxed);
-                }
+                });
                 (self.emptied)();
             }
             Outcome::Refused(reason) => {
@@ -210,19 +214,25 @@ impl Shared {
         }
     }
 
-    /// Reads a post that was kept. One that cannot be read is passed over.
+    /// Reads a post that was kept. One that is none is passed over; one that cannot be read may be
+    /// another time.
     fn fetch(&self, number: u64) -> Option<Post> {
         let spool = self.spool.as_ref()?;
         let error = match spool.read(number) {
             Ok(post) => return Some(post),
             Err(error) => error,
         };
-        let is_gone =
-            matches!(&error, BadFile::Io(error) if error.kind() == std::io::ErrorKind::NotFound);
-        let then = match spool.set_aside(number) {
-            _ if is_gone => "it is passed over".into(),
-            Ok(aside) => format!("it is now {}", aside.display()),
-            Err(_) => "it is passed over".into(),
+        let aside = match &error {
+            BadFile::Io(error) if error.kind() == ErrorKind::NotFound => None,
+            BadFile::Io(_) => {
+                self.wait_for_spool(spool, number, &error);
+                return None;
+            }
+            BadFile::Foreign(_) | BadFile::Torn { .. } => spool.set_aside(number).ok(),
+        };
+        let then = match aside {
+            Some(aside) => format!("it is now {}", aside.display()),
+            None => "it is passed over".into(),
         };
         let text = format!(
             "property \"endpoint-spool\": cannot read {}: {error}; {then}",
@@ -231,10 +241,12 @@ impl Shared {
         let mut state = self.state();
         state.current = None;
         let is_known = state.index.remove(number);
+        if is_known {
+            self.stats.failed.fetch_add(1, Ordering::Relaxed);
+        }
         self.show(&state);
         drop(state);
         if is_known {
-            self.stats.failed.fetch_add(1, Ordering::Relaxed);
             let fault = Fault::resource(gst::ResourceError::Read, text);
             self.outlet.warn_often(&fault);
         }
@@ -242,10 +254,31 @@ impl Shared {
         None
     }
 
+    /// Nothing is wrong with the post: it keeps its place.
+    fn wait_for_spool(&self, spool: &Spool, number: u64, error: &BadFile) {
+        let mut state = self.state();
+        if !state.index.contains(number) {
+            // Dropped for a newer one.
+            return;
+        }
+        state.current = None;
+        state.pause = Instant::now().checked_add(UNREADABLE);
+        drop(state);
+        let text = format!(
+            "property \"endpoint-spool\": cannot read {} for now, and posts wait: {error}",
+            spool.path(number).display()
+        );
+        let fault = Fault::resource(gst::ResourceError::Read, text);
+        self.outlet.warn_often(&fault);
+        (self.emptied)();
+    }
+
     /// A post is given up for good.
     fn fail(&self, number: u64, reason: &str) {
-        if self.finish(number, Fate::Failed) {
+        let count = || {
             self.stats.failed.fetch_add(1, Ordering::Relaxed);
+        };
+        if self.finish(number, Fate::Failed, count) {
             let text = format!("cannot post to {}: {reason}", self.rules.shown);
             let fault = Fault::resource(gst::ResourceError::Write, text);
             self.reporter.report(fault);
@@ -253,8 +286,9 @@ impl Shared {
         (self.emptied)();
     }
 
-    /// A post ended, wherever it is kept. False: it was given up meanwhile.
-    fn finish(&self, number: u64, fate: Fate) -> bool {
+    /// A post ended, wherever it is kept. False: it was given up meanwhile. Who finds that nothing
+    /// is left finds it counted.
+    fn finish(&self, number: u64, fate: Fate, count: impl FnOnce()) -> bool {
         let mut state = self.state();
         if state.closed {
             return false;
@@ -262,6 +296,15 @@ impl Shared {
         state.current = None;
         let waiting = state.queue.pop(number);
         let was_kept = state.index.remove(number);
+        let is_known = waiting.is_some() || was_kept;
+        if is_known {
+            count();
+        }
+        if let Some(waiting) = waiting {
+            waiting.slip.say(fate);
+            // With its slip, by which the frame is counted.
+            drop(waiting);
+        }
         self.show(&state);
         drop(state);
         if let Some(spool) = self.spool.as_ref().filter(|_| was_kept)
@@ -275,10 +318,7 @@ impl Shared {
             let fault = Fault::resource(gst::ResourceError::Write, text);
             self.outlet.warn_often(&fault);
         }
-        if let Some(waiting) = &waiting {
-            waiting.slip.say(fate);
-        }
-        waiting.is_some() || was_kept
+        is_known
     }
 
     /// Changes the state, and tells if that opened or closed the breaker.
