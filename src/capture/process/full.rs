@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use crate::capture::config::Config;
-use crate::capture::deliver::files::Files;
+use crate::capture::deliver::files::{Files, Published};
 use crate::capture::deliver::labels::{CLASSES, Form, LabelRules, Place, SUFFIX};
 use crate::capture::deliver::quota::{Belonging, LabelFiles, Need, Quota, Room};
 use crate::capture::deliver::{DeliverError, OpenError};
@@ -95,6 +95,14 @@ impl Delivery {
         room.map(Some)
     }
 
+    /// The capture has its names, and its line.
+    pub(super) fn keep(&self, room: Option<Room>, named: &[Published]) {
+        if let (Some(quota), Some(room)) = (self.quota(), room) {
+            quota.keep(room, named.iter().flat_map(Published::paths));
+            self.say_full(quota);
+        }
+    }
+
     /// Writes, and where the disk is full and the oldest may go for it, once more.
     pub(super) fn with_room<T>(
         &self,
@@ -107,8 +115,11 @@ impl Delivery {
             let Some(quota) = self.quota() else {
                 return written;
             };
-            let is_full = matches!(&written, Err(error) if error.is_full_disk());
-            if !is_full || tries == TRIES || !quota.make_way(bytes as u64) {
+            let full = written.as_ref().err().and_then(DeliverError::full_disk);
+            let Some(path) = full.filter(|_| tries < TRIES) else {
+                return written;
+            };
+            if !quota.make_way(path, bytes as u64) {
                 return written;
             }
             self.say_full(quota);
@@ -121,12 +132,12 @@ impl Delivery {
         let Some(quota) = self.quota() else {
             return false;
         };
-        let is_full_disk = error.is_full_disk();
-        if is_full_disk {
-            quota.note_full_disk(error);
+        let full = error.full_disk();
+        if let Some(path) = full {
+            quota.note_full_disk(path, error);
             self.say_full(quota);
         }
-        is_full_disk || matches!(error, DeliverError::Full { .. })
+        full.is_some() || matches!(error, DeliverError::Full { .. })
     }
 
     fn say_full(&self, quota: &Quota) {
@@ -136,7 +147,7 @@ impl Delivery {
             let is_end = matches!(news, DeliverError::Full { .. });
             match quota.on_full() {
                 OnFull::Stop if is_end => self.stop_for((&news).into()),
-                _ => self.outlet.warn(&(&news).into()),
+                _ => self.outlet.warn_often(&(&news).into()),
             }
         }
     }

@@ -10,6 +10,7 @@ mod scan;
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -127,7 +128,7 @@ pub struct Room {
 
 impl Room {
     /// The capture has its names.
-    pub fn keep<'a>(self, files: impl IntoIterator<Item = &'a Path>) {
+    fn keep<'a>(self, files: impl IntoIterator<Item = &'a Path>) {
         let group = Group {
             files: files.into_iter().filter_map(look).collect(),
             pictures: self.pictures,
@@ -227,12 +228,10 @@ impl Quota {
         if self.limits.on_full != OnFull::Rotate && is_held_off() {
             return Err(refusal("on-full", "still full".to_owned()));
         }
-        let room = self.find_room(need);
-        match &room {
-            Ok(_) => self.note_room(),
-            Err(shortage) => self.note_shortage(shortage),
-        }
-        room.map_err(|shortage| refusal(shortage.property, shortage.reason))
+        self.find_room(need).map_err(|shortage| {
+            self.note_shortage(&shortage);
+            refusal(shortage.property, shortage.reason)
+        })
     }
 
     fn find_room(&self, need: &Need) -> Result<Room, Shortage> {
@@ -386,27 +385,45 @@ impl Quota {
         gone
     }
 
-    /// The disk is full. Deletes the oldest that make up for so many bytes, if that is wanted and
-    /// there are any.
-    pub fn make_way(&self, bytes: u64) -> bool {
+    /// The disk is full on which this was to be written. Deletes the oldest that make up for so many
+    /// bytes, if that is wanted and helps there, and there are any.
+    pub fn make_way(&self, path: &Path, bytes: u64) -> bool {
         let missing = Amount {
             pictures: 0,
             bytes: bytes.max(1),
         };
         self.limits.on_full == OnFull::Rotate
+            && self.is_same_disk(path)
             && self.delete(&mut lock(&self.place), missing, &[]) != Amount::default()
     }
 
-    /// A write failed for want of space.
-    pub fn note_full_disk(&self, error: &DeliverError) {
+    /// Whether what is deleted here makes room for a file of this name. Unknown is no.
+    fn is_same_disk(&self, path: &Path) -> bool {
+        // It need not be there yet, nor its folder. A device has no room to be made.
+        let there = path.ancestors().map(listed);
+        let there = there.filter_map(|path| fs::metadata(path).ok()).next();
+        let here = fs::metadata(&self.folder);
+        there.is_some_and(|there| {
+            (there.is_file() || there.is_dir()) && here.is_ok_and(|here| here.dev() == there.dev())
+        })
+    }
+
+    /// A write to this failed for want of space.
+    pub fn note_full_disk(&self, path: &Path, error: &DeliverError) {
+        let elsewhere = match self.is_same_disk(path) {
+            true => "",
+            false => ", on another file system than the pictures",
+        };
         self.note_shortage(&Shortage {
             property: "on-full",
-            reason: error.to_string(),
+            reason: format!("{error}{elsewhere}"),
             is_hopeless: false,
         });
     }
 
-    fn note_room(&self) {
+    /// A capture is delivered, whole.
+    pub fn keep<'a>(&self, room: Room, files: impl IntoIterator<Item = &'a Path>) {
+        room.keep(files);
         let mut said = lock(&self.said);
         if said.refused.take().is_some() {
             said.news.push(DeliverError::Limit {
@@ -438,8 +455,8 @@ impl Quota {
             let then = match (self.limits.on_full, is_hopeless) {
                 (_, true) => "such captures are dropped, and counted",
                 (OnFull::Rotate, _) => {
-                    "there is nothing left that can be deleted: captures are dropped, and counted, \
-                     until there is room"
+                    "there is nothing left that could be deleted for it: captures are dropped, and \
+                     counted, until there is room"
                 }
                 _ => "captures are dropped, and counted, until there is room",
             };

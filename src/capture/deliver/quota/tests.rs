@@ -61,7 +61,7 @@ impl Folder {
             return false;
         };
         let path = self.write(&format!("{number}.jpg"), bytes);
-        room.keep([path.as_path()]);
+        quota.keep(room, [path.as_path()]);
         true
     }
 }
@@ -134,6 +134,39 @@ fn stopping_is_said_once_and_for_all() {
 }
 
 #[test]
+fn nothing_is_deleted_for_another_disk() {
+    let folder = Folder::new();
+    let there = folder.write("0.jpg", 10);
+    let quota = folder.quota(OnFull::Rotate, 9, 0);
+    assert!(!quota.make_way(Path::new("/dev/full"), 1));
+    assert!(!quota.make_way(Path::new("/proc/log.jsonl"), 1));
+    assert!(there.exists());
+    assert_eq!(quota.rotated(), 0);
+    assert!(quota.make_way(&folder.path("not/yet/there.jsonl"), 1));
+    assert!(folder.names().is_empty());
+    // A capture that has room and is not delivered is no news of room.
+    let need = Need {
+        pictures: 1,
+        ..Need::default()
+    };
+    let path = Path::new("/dev/full");
+    for _ in 0..3 {
+        let room = quota.admit(&need).unwrap();
+        let error = failed(path)(ErrorKind::StorageFull.into());
+        quota.note_full_disk(path, &error);
+        drop(room);
+    }
+    let said = texts(&quota);
+    assert!(
+        said.len() == 1 && said[0].contains("another file system"),
+        "{said:?}"
+    );
+    assert!(folder.capture(&quota, 1, 1));
+    let said = texts(&quota);
+    assert!(said.len() == 1 && said[0].contains("again"), "{said:?}");
+}
+
+#[test]
 fn what_is_granted_and_not_published_counts_and_is_given_back() {
     let folder = Folder::new();
     let one = folder.quota(OnFull::Drop, 1, 0);
@@ -167,7 +200,7 @@ fn what_is_replaced_needs_no_room_and_is_not_deleted() {
     let room = quota.admit(&need(12)).unwrap();
     assert_eq!(folder.names(), ["0.jpg", "1.jpg"]);
     let path = folder.write("0.jpg", 12);
-    room.keep([path.as_path()]);
+    quota.keep(room, [path.as_path()]);
     // Now it is the newest, and too much with the other one.
     drop(quota.admit(&need(20)).unwrap());
     assert_eq!(folder.names(), ["0.jpg"]);
