@@ -530,7 +530,7 @@ impl Delivery {
                 stats.pictures.fetch_add(pictures, Ordering::Relaxed);
                 stats.bytes.fetch_add(bytes, Ordering::Relaxed);
                 stats.renamed.fetch_add(renamed as u64, Ordering::Relaxed);
-                self.keep(room, &named);
+                self.keep(room, &named, saved);
             }
         }
         published

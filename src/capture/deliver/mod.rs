@@ -142,7 +142,9 @@ impl From<&DeliverError> for Fault {
     fn from(error: &DeliverError) -> Self {
         match error {
             DeliverError::Full { .. } => Self::resource(gst::ResourceError::NoSpaceLeft, error),
-            error if error.full_disk().is_some() => Self::resource(gst::ResourceError::NoSpaceLeft, error),
+            error if error.full_disk().is_some() => {
+                Self::resource(gst::ResourceError::NoSpaceLeft, error)
+            }
             DeliverError::Limit { .. } => Self::resource(gst::ResourceError::Settings, error),
             DeliverError::Channel { .. } => Self::resource(gst::ResourceError::OpenWrite, error),
             DeliverError::Write { .. }

@@ -13,6 +13,7 @@ use crate::capture::deliver::labels::{CLASSES, Form, LabelRules, Place, SUFFIX};
 use crate::capture::deliver::quota::{Belonging, LabelFiles, Need, Quota, Room};
 use crate::capture::deliver::{DeliverError, OpenError};
 use crate::capture::enums::OnFull;
+use crate::capture::picture::Saved;
 use crate::fault::Fault;
 
 use super::{Delivery, Output};
@@ -88,6 +89,7 @@ impl Delivery {
         let need = Need {
             pictures: output.pictures.iter().filter(|p| !p.is_copy).count() as u64,
             bytes: staged().map(|file| file.bytes).sum(),
+            names: staged().map(|file| file.path().to_owned()).collect(),
             replaces: replaced.map(Path::to_owned).collect(),
         };
         let room = quota.admit(&need);
@@ -96,9 +98,11 @@ impl Delivery {
     }
 
     /// The capture has its names, and its line.
-    pub(super) fn keep(&self, room: Option<Room>, named: &[Published]) {
+    pub(super) fn keep(&self, room: Option<Room>, named: &[Published], saved: &[Saved]) {
         if let (Some(quota), Some(room)) = (self.quota(), room) {
-            quota.keep(room, named.iter().flat_map(Published::paths));
+            let is_picture = |path| saved.iter().any(|it| !it.is_copy && it.path == path);
+            let paths = named.iter().flat_map(Published::paths);
+            quota.keep(room, paths.map(|path| (path, is_picture(path))));
             self.say_full(quota);
         }
     }

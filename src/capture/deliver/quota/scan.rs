@@ -43,6 +43,8 @@ pub struct Found {
     pub path: PathBuf,
     pub modified: SystemTime,
     pub bytes: u64,
+    /// And no copy or label file.
+    pub is_picture: bool,
 }
 
 /// Files that come and go together.
@@ -50,8 +52,6 @@ pub struct Found {
 pub struct Group {
     /// The picture first: whoever sees it finds the others.
     pub files: Vec<Found>,
-    /// Copies of them aside.
-    pub pictures: u64,
 }
 
 impl Belonging {
@@ -151,7 +151,7 @@ impl Belonging {
             match of {
                 Some(picture) => companions.push((picture, file)),
                 None if self.is_picture(&file.path) => {
-                    groups.insert(file.path.clone(), Group::of(file, 1));
+                    groups.insert(file.path.clone(), Group::of(file, true));
                 }
                 None => (),
             }
@@ -160,8 +160,8 @@ impl Belonging {
             match groups.get_mut(&picture) {
                 Some(group) => group.files.push(file),
                 None => {
-                    let pictures = u64::from(self.is_picture(&file.path));
-                    groups.insert(file.path.clone(), Group::of(file, pictures));
+                    let is_picture = self.is_picture(&file.path);
+                    groups.insert(file.path.clone(), Group::of(file, is_picture));
                 }
             }
         }
@@ -176,11 +176,9 @@ impl Belonging {
 }
 
 impl Group {
-    fn of(file: Found, pictures: u64) -> Self {
-        Self {
-            files: vec![file],
-            pictures,
-        }
+    fn of(mut file: Found, is_picture: bool) -> Self {
+        file.is_picture = is_picture;
+        Self { files: vec![file] }
     }
 
     /// The oldest first, and of equals by name.
@@ -199,6 +197,7 @@ pub fn look(path: &Path) -> Option<Found> {
         path: path.to_owned(),
         modified: meta.modified().ok()?,
         bytes: meta.len(),
+        is_picture: false,
     })
 }
 
@@ -284,13 +283,15 @@ mod tests {
             path: path.into(),
             modified: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds),
             bytes: 1,
+            is_picture: false,
         }
     }
 
     fn names(groups: &[Group]) -> Vec<(String, u64)> {
         let all = |group: &Group| {
             let names = group.files.iter().map(|f| f.path.to_str().unwrap());
-            (names.collect::<Vec<_>>().join(" "), group.pictures)
+            let pictures = group.files.iter().filter(|f| f.is_picture).count();
+            (names.collect::<Vec<_>>().join(" "), pictures as u64)
         };
         groups.iter().map(all).collect()
     }
