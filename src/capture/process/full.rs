@@ -29,6 +29,9 @@ pub fn quota(config: &Config, files: &Files) -> Result<Option<Quota>, OpenError>
     };
     let form = config.labels.as_ref().map(|LabelRules { form, .. }| form);
     let mut others: Vec<PathBuf> = config.log.iter().cloned().collect();
+    // A folder, with all that is in it.
+    let endpoint = config.endpoint.as_ref();
+    others.extend(endpoint.and_then(|it| it.spool.clone()));
     let mut rules = Belonging {
         pictures: template,
         labels: LabelFiles::None,

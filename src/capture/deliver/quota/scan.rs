@@ -33,7 +33,8 @@ pub enum LabelFiles {
 pub struct Belonging {
     pub pictures: Template,
     pub labels: LabelFiles,
-    /// Files that the template may name as well, and which are no captures: logs and lists.
+    /// Files that the template may name as well, and which are no captures: logs and lists. Of a
+    /// folder, all that is in it.
     pub others: Vec<PathBuf>,
     pub others_named: Option<Template>,
 }
@@ -57,7 +58,7 @@ pub struct Group {
 impl Belonging {
     fn is_other(&self, path: &Path) -> bool {
         let is_named = |template: &Template| template.read_suffixed(path).is_some();
-        self.others.iter().any(|other| other == path)
+        self.others.iter().any(|other| path.starts_with(other))
             || self.others_named.as_ref().is_some_and(is_named)
     }
 
@@ -382,6 +383,25 @@ mod tests {
         rules.others_named =
             Some(Template::parse(folder.join("cam-2/{frame:06}.jpg").to_str().unwrap()).unwrap());
         assert_eq!(found(&rules), [PathBuf::from("cam-1/000002-2.jpg")]);
+    }
+
+    #[test]
+    fn what_is_in_a_folder_of_another_use_is_no_capture() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool");
+        for name in ["spool/00000000000000000042.post", "7/car", "spool-2/car"] {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        let template = folder.path().join("{sensor}/{label}");
+        let mut rules = rules(template.to_str().unwrap(), LabelFiles::None);
+        assert_eq!(rules.scan().unwrap().len(), 3);
+        rules.others.push(spool.clone());
+        let groups = rules.scan().unwrap();
+        let mut files = groups.iter().flat_map(|group| &group.files);
+        assert_eq!(groups.len(), 2);
+        assert!(files.all(|file| !file.path.starts_with(&spool)));
     }
 
     #[test]
