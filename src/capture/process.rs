@@ -529,9 +529,7 @@ impl Delivery {
                 stats.pictures.fetch_add(pictures, Ordering::Relaxed);
                 stats.bytes.fetch_add(bytes, Ordering::Relaxed);
                 stats.renamed.fetch_add(renamed as u64, Ordering::Relaxed);
-                if let Some(room) = room {
-                    room.keep(named.iter().flat_map(Published::paths));
-                }
+                self.keep(room, &named, saved);
             }
         }
         published

@@ -70,6 +70,31 @@ fn the_newest_remain_with_their_labels_and_copies() {
 }
 
 #[test]
+fn a_log_on_another_full_disk_costs_no_picture() {
+    let folder = TempDir::new().unwrap();
+    let earlier = ["000100.raw", "000101.raw", "000102.raw"];
+    for name in earlier {
+        fs::write(folder.path().join(name), "mine").unwrap();
+    }
+    let rig = rig(
+        &at(&folder, "%06d.raw"),
+        &[
+            ("max-files", "100"),
+            ("on-full", "rotate"),
+            ("log-location", "/dev/full"),
+        ],
+    );
+    rig.push_all(0..20);
+    let texts = texts(&rig.end());
+    assert_eq!(files(folder.path()), earlier);
+    assert_eq!((rig.count("dropped-full"), rig.count("rotated")), (20, 0));
+    assert!(
+        texts.len() == 1 && texts[0].contains("/dev/full"),
+        "{texts:?}"
+    );
+}
+
+#[test]
 fn labels_elsewhere_go_with_their_pictures_also_those_of_an_earlier_run() {
     let folder = TempDir::new().unwrap();
     let labels = at(&folder, "labels/%04d.txt");

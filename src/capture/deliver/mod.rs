@@ -65,13 +65,17 @@ pub enum DeliverError {
 }
 
 impl DeliverError {
-    /// Nothing more can be written.
-    pub fn is_full_disk(&self) -> bool {
-        // Not by number: an error that names a temporary file has none.
-        matches!(self, Self::Write { error, .. } if matches!(
-            error.kind(),
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-        ))
+    /// What cannot be written as there is no more space.
+    pub fn full_disk(&self) -> Option<&Path> {
+        match self {
+            // Not by number: an error that names a temporary file has none.
+            Self::Write { path, error } => matches!(
+                error.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+            )
+            .then_some(path),
+            _ => None,
+        }
     }
 }
 
@@ -138,7 +142,9 @@ impl From<&DeliverError> for Fault {
     fn from(error: &DeliverError) -> Self {
         match error {
             DeliverError::Full { .. } => Self::resource(gst::ResourceError::NoSpaceLeft, error),
-            error if error.is_full_disk() => Self::resource(gst::ResourceError::NoSpaceLeft, error),
+            error if error.full_disk().is_some() => {
+                Self::resource(gst::ResourceError::NoSpaceLeft, error)
+            }
             DeliverError::Limit { .. } => Self::resource(gst::ResourceError::Settings, error),
             DeliverError::Channel { .. } => Self::resource(gst::ResourceError::OpenWrite, error),
             DeliverError::Write { .. }

@@ -8,11 +8,12 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use crate::capture::config::Config;
-use crate::capture::deliver::files::Files;
+use crate::capture::deliver::files::{Files, Published};
 use crate::capture::deliver::labels::{CLASSES, Form, LabelRules, Place, SUFFIX};
 use crate::capture::deliver::quota::{Belonging, LabelFiles, Need, Quota, Room};
 use crate::capture::deliver::{DeliverError, OpenError};
 use crate::capture::enums::OnFull;
+use crate::capture::picture::Saved;
 use crate::fault::Fault;
 
 use super::{Delivery, Output};
@@ -28,6 +29,9 @@ pub fn quota(config: &Config, files: &Files) -> Result<Option<Quota>, OpenError>
     };
     let form = config.labels.as_ref().map(|LabelRules { form, .. }| form);
     let mut others: Vec<PathBuf> = config.log.iter().cloned().collect();
+    // A folder, with all that is in it.
+    let endpoint = config.endpoint.as_ref();
+    others.extend(endpoint.and_then(|it| it.spool.clone()));
     let mut rules = Belonging {
         pictures: template,
         labels: LabelFiles::None,
@@ -88,11 +92,22 @@ impl Delivery {
         let need = Need {
             pictures: output.pictures.iter().filter(|p| !p.is_copy).count() as u64,
             bytes: staged().map(|file| file.bytes).sum(),
+            names: staged().map(|file| file.path().to_owned()).collect(),
             replaces: replaced.map(Path::to_owned).collect(),
         };
         let room = quota.admit(&need);
         self.say_full(quota);
         room.map(Some)
+    }
+
+    /// The capture has its names, and its line.
+    pub(super) fn keep(&self, room: Option<Room>, named: &[Published], saved: &[Saved]) {
+        if let (Some(quota), Some(room)) = (self.quota(), room) {
+            let is_picture = |path| saved.iter().any(|it| !it.is_copy && it.path == path);
+            let paths = named.iter().flat_map(Published::paths);
+            quota.keep(room, paths.map(|path| (path, is_picture(path))));
+            self.say_full(quota);
+        }
     }
 
     /// Writes, and where the disk is full and the oldest may go for it, once more.
@@ -107,8 +122,11 @@ impl Delivery {
             let Some(quota) = self.quota() else {
                 return written;
             };
-            let is_full = matches!(&written, Err(error) if error.is_full_disk());
-            if !is_full || tries == TRIES || !quota.make_way(bytes as u64) {
+            let full = written.as_ref().err().and_then(DeliverError::full_disk);
+            let Some(path) = full.filter(|_| tries < TRIES) else {
+                return written;
+            };
+            if !quota.make_way(path, bytes as u64) {
                 return written;
             }
             self.say_full(quota);
@@ -121,12 +139,12 @@ impl Delivery {
         let Some(quota) = self.quota() else {
             return false;
         };
-        let is_full_disk = error.is_full_disk();
-        if is_full_disk {
-            quota.note_full_disk(error);
+        let full = error.full_disk();
+        if let Some(path) = full {
+            quota.note_full_disk(path, error);
             self.say_full(quota);
         }
-        is_full_disk || matches!(error, DeliverError::Full { .. })
+        full.is_some() || matches!(error, DeliverError::Full { .. })
     }
 
     fn say_full(&self, quota: &Quota) {
@@ -136,7 +154,7 @@ impl Delivery {
             let is_end = matches!(news, DeliverError::Full { .. });
             match quota.on_full() {
                 OnFull::Stop if is_end => self.stop_for((&news).into()),
-                _ => self.outlet.warn(&(&news).into()),
+                _ => self.outlet.warn_often(&(&news).into()),
             }
         }
     }

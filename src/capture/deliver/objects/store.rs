@@ -17,7 +17,6 @@ use object_store::{
     ClientConfigKey, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
     RetryConfig, WriteMultipart,
 };
-use tokio::runtime::Runtime;
 
 use crate::capture::deliver::DeliverError;
 use crate::capture::enums::OnExists;
@@ -44,7 +43,7 @@ const LIST: Duration = Duration::from_secs(300);
 struct Inner {
     bucket: Bucket,
     store: Arc<dyn ObjectStore>,
-    runtime: Arc<Runtime>,
+    runtime: Arc<runtime::Shared>,
     on_exists: OnExists,
     claims: Claims,
 }

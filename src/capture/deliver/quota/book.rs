@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::scan::Group;
+use super::scan::{Found, Group};
 
 /// By modification time; of equals in the order in which they became known.
 type Key = (SystemTime, u64);
@@ -33,17 +33,23 @@ impl Amount {
     }
 }
 
-#[derive(Debug)]
-struct Kept {
-    files: Vec<(Arc<Path>, u64)>,
-    pictures: u64,
-}
+/// The files of one capture.
+#[derive(Debug, Default)]
+struct Kept(Vec<(Arc<Path>, Amount)>);
 
 impl Kept {
     fn amount(&self) -> Amount {
+        let mut sum = Amount::default();
+        self.0.iter().for_each(|(_, amount)| sum.add(*amount));
+        sum
+    }
+}
+
+impl Found {
+    fn amount(&self) -> Amount {
         Amount {
-            pictures: self.pictures,
-            bytes: self.files.iter().map(|(_, bytes)| bytes).sum(),
+            pictures: self.is_picture.into(),
+            bytes: self.bytes,
         }
     }
 }
@@ -73,11 +79,11 @@ impl Book {
         self.total
     }
 
-    /// The bytes of a file, if it is known.
-    pub fn bytes_of(&self, path: &Path) -> Option<u64> {
+    /// A file, if it is known.
+    pub fn amount_of(&self, path: &Path) -> Option<Amount> {
         let kept = self.groups.get(self.by_path.get(path)?)?;
-        let file = kept.files.iter().find(|(known, _)| **known == *path);
-        file.map(|(_, bytes)| *bytes)
+        let file = kept.0.iter().find(|(known, _)| **known == *path);
+        file.map(|(_, amount)| *amount)
     }
 
     /// A capture of ours, the newest of all.
@@ -94,16 +100,14 @@ impl Book {
         }
         let key = (modified, self.next);
         self.next += 1;
-        let mut kept = Kept {
-            files: Vec::with_capacity(group.files.len()),
-            pictures: group.pictures,
-        };
+        let mut kept = Kept::default();
         for file in group.files {
             // Put in place of one that is known.
             self.forget(&file.path);
+            let amount = file.amount();
             let path: Arc<Path> = file.path.into();
             self.by_path.insert(path.clone(), key);
-            kept.files.push((path, file.bytes));
+            kept.0.push((path, amount));
         }
         self.total.add(kept.amount());
         self.groups.insert(key, kept);
@@ -118,15 +122,9 @@ impl Book {
             return;
         };
         self.total.sub(kept.amount());
-        // The pictures come first.
-        if let Some(at) = kept.files.iter().position(|(known, _)| **known == *path) {
-            kept.files.remove(at);
-            if (at as u64) < kept.pictures {
-                kept.pictures -= 1;
-            }
-        }
+        kept.0.retain(|(known, _)| **known != *path);
         self.total.add(kept.amount());
-        if kept.files.is_empty() {
+        if kept.0.is_empty() {
             self.groups.remove(&key);
             self.stuck.remove(&key);
         }
@@ -135,7 +133,7 @@ impl Book {
     /// The oldest that can be deleted, and has none of these files.
     pub fn oldest(&self, spared: &[PathBuf]) -> Option<Oldest> {
         let is_spared = |kept: &Kept| {
-            let mut files = kept.files.iter();
+            let mut files = kept.0.iter();
             !spared.is_empty() && files.any(|(path, _)| spared.iter().any(|s| **s == **path))
         };
         let mut groups = self.groups.iter();
@@ -143,7 +141,7 @@ impl Book {
             groups.find(|(key, kept)| !self.stuck.contains(key) && !is_spared(kept))?;
         Some(Oldest {
             key: *key,
-            files: kept.files.iter().map(|(path, _)| path.clone()).collect(),
+            files: kept.0.iter().map(|(path, _)| path.clone()).collect(),
             amount: kept.amount(),
         })
     }
@@ -174,8 +172,8 @@ impl Book {
         gone.iter().for_each(|path| self.forget(path));
         for kept in self.groups.values_mut() {
             self.total.sub(kept.amount());
-            for (path, bytes) in &mut kept.files {
-                *bytes = there.get(&**path).copied().unwrap_or(*bytes);
+            for (path, amount) in &mut kept.0 {
+                amount.bytes = there.get(&**path).copied().unwrap_or(amount.bytes);
             }
             self.total.add(kept.amount());
         }
@@ -193,10 +191,11 @@ impl Book {
                 }
                 Some((key, kept)) => {
                     for file in group.files {
+                        let amount = file.amount();
                         let path: Arc<Path> = file.path.into();
                         self.by_path.insert(path.clone(), key);
-                        kept.files.push((path, file.bytes));
-                        self.total.bytes += file.bytes;
+                        kept.0.push((path, amount));
+                        self.total.add(amount);
                     }
                 }
             }
@@ -206,7 +205,6 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scan::Found;
     use super::*;
     use proptest::prelude::*;
     use std::time::Duration;
@@ -216,15 +214,17 @@ mod tests {
             path: name.into(),
             modified: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
             bytes,
+            is_picture: false,
         }
     }
 
-    fn group(files: &[(&str, u64, u64)], pictures: u64) -> Group {
+    /// The first ones are the pictures.
+    fn group(files: &[(&str, u64, u64)], pictures: usize) -> Group {
         let of = |&(name, seconds, bytes): &(&str, u64, u64)| file(name, seconds, bytes);
-        Group {
-            files: files.iter().map(of).collect(),
-            pictures,
-        }
+        let mut files: Vec<_> = files.iter().map(of).collect();
+        let pictures = files.iter_mut().take(pictures);
+        pictures.for_each(|file| file.is_picture = true);
+        Group { files }
     }
 
     fn order(book: &mut Book) -> Vec<String> {
@@ -266,6 +266,21 @@ mod tests {
         assert_eq!(order(&mut book), ["e", "a", "c", "d"]);
         assert_eq!(book.total(), Amount::default());
         assert!(book.by_path.is_empty() && book.groups.is_empty());
+    }
+
+    #[test]
+    fn a_file_that_goes_is_a_picture_only_if_it_was_one() {
+        let mut crops = group(&[("p1", 1, 1), ("c1", 1, 1), ("p2", 1, 1), ("c2", 1, 1)], 1);
+        crops.files[2].is_picture = true;
+        let amount = |pictures, bytes| Amount { pictures, bytes };
+        let mut book = Book::default();
+        book.add_newest(crops);
+        assert_eq!(book.total(), amount(2, 4));
+        book.forget(Path::new("c1"));
+        assert_eq!(book.total(), amount(2, 3));
+        assert_eq!(book.amount_of(Path::new("c2")), Some(amount(0, 1)));
+        book.forget(Path::new("p2"));
+        assert_eq!(book.total(), amount(1, 2));
     }
 
     #[test]
@@ -327,7 +342,8 @@ mod tests {
                 };
                 prop_assert_eq!(book.total(), expected);
                 for (name, bytes) in &there {
-                    prop_assert_eq!(book.bytes_of(Path::new(name)), Some(*bytes));
+                    let amount = book.amount_of(Path::new(name));
+                    prop_assert_eq!(amount.map(|amount| amount.bytes), Some(*bytes));
                 }
             }
         }

@@ -10,6 +10,7 @@ mod scan;
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,10 +19,11 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::statvfs;
 
 use crate::capture::enums::OnFull;
+use crate::capture::name::without_suffix;
 
 use super::{DeliverError, OpenError, failed};
 use book::{Amount, Book};
-use scan::{Group, look};
+use scan::{Found, Group, look};
 
 pub use scan::{Belonging, LabelFiles};
 
@@ -58,6 +60,10 @@ struct Place {
     book: Book,
     /// Granted, and not published yet.
     reserved: Amount,
+    /// The names that these are to get, as far as they are known: what is found under one is
+    /// reserved already.
+    publishing: Vec<(u64, Arc<[PathBuf]>)>,
+    next: u64,
     looked: Option<(Instant, Duration)>,
 }
 
@@ -75,9 +81,26 @@ impl Place {
             Some(now) => rules.clean(now),
         };
         self.looked = Some((Instant::now(), begun.elapsed()));
-        self.book
-            .update(scanned.map_err(|(path, error)| failed(&path)(error))?);
+        let mut groups = scanned.map_err(|(path, error)| failed(&path)(error))?;
+        let is_counted =
+            |path: &Path| self.book.amount_of(path).is_some() || !self.is_being_published(path);
+        groups
+            .iter_mut()
+            .for_each(|group| group.files.retain(|file| is_counted(&file.path)));
+        groups.retain(|group| !group.files.is_empty());
+        self.book.update(groups);
         Ok(())
+    }
+
+    fn is_being_published(&self, path: &Path) -> bool {
+        let mut names = self.publishing.iter().flat_map(|(_, names)| names.iter());
+        let plain = without_suffix(path).map(|(plain, _)| plain);
+        names.any(|name| *name == *path || Some(name) == plain.as_ref())
+    }
+
+    fn release(&mut self, id: u64, reserved: Amount) {
+        self.reserved.sub(reserved);
+        self.publishing.retain(|(known, _)| *known != id);
     }
 }
 
@@ -113,6 +136,8 @@ pub struct Quota {
 pub struct Need {
     pub pictures: u64,
     pub bytes: u64,
+    /// The names that its files are to get, unless they are taken.
+    pub names: Vec<PathBuf>,
     /// Files that it takes the place of.
     pub replaces: Vec<PathBuf>,
 }
@@ -122,23 +147,36 @@ pub struct Need {
 pub struct Room {
     place: Arc<Mutex<Place>>,
     reserved: Amount,
-    pictures: u64,
+    id: u64,
+    is_kept: bool,
 }
 
 impl Room {
-    /// The capture has its names.
-    pub fn keep<'a>(self, files: impl IntoIterator<Item = &'a Path>) {
+    /// The capture has its names. Those that are pictures are said to be.
+    fn keep<'a>(mut self, files: impl IntoIterator<Item = (&'a Path, bool)>) {
+        let found = files.into_iter().filter_map(|(path, is_picture)| {
+            Some(Found {
+                is_picture,
+                ..look(path)?
+            })
+        });
         let group = Group {
-            files: files.into_iter().filter_map(look).collect(),
-            pictures: self.pictures,
+            files: found.collect(),
         };
-        lock(&self.place).book.add_newest(group);
+        // In one step: others count it as reserved or as there, never as both.
+        let mut place = lock(&self.place);
+        place.book.add_newest(group);
+        place.release(self.id, self.reserved);
+        drop(place);
+        self.is_kept = true;
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        lock(&self.place).reserved.sub(self.reserved);
+        if !self.is_kept {
+            lock(&self.place).release(self.id, self.reserved);
+        }
     }
 }
 
@@ -227,12 +265,10 @@ impl Quota {
         if self.limits.on_full != OnFull::Rotate && is_held_off() {
             return Err(refusal("on-full", "still full".to_owned()));
         }
-        let room = self.find_room(need);
-        match &room {
-            Ok(_) => self.note_room(),
-            Err(shortage) => self.note_shortage(shortage),
-        }
-        room.map_err(|shortage| refusal(shortage.property, shortage.reason))
+        self.find_room(need).map_err(|shortage| {
+            self.note_shortage(&shortage);
+            refusal(shortage.property, shortage.reason)
+        })
     }
 
     fn find_room(&self, need: &Need) -> Result<Room, Shortage> {
@@ -240,13 +276,14 @@ impl Quota {
         if place.is_due() {
             self.look(&mut place);
         }
-        let replaced: Vec<u64> = {
-            let known = need.replaces.iter();
-            known.filter_map(|path| place.book.bytes_of(path)).collect()
-        };
+        let mut replaced = Amount::default();
+        let known = need.replaces.iter();
+        known
+            .filter_map(|path| place.book.amount_of(path))
+            .for_each(|amount| replaced.add(amount));
         let rotates = self.limits.on_full == OnFull::Rotate;
         let mut rounds = 0;
-        while let Some((shortage, missing)) = self.shortage(&place, need, &replaced) {
+        while let Some((shortage, missing)) = self.shortage(&place, need, replaced) {
             if !rotates || shortage.is_hopeless || rounds == ROUNDS {
                 return Err(shortage);
             }
@@ -259,11 +296,15 @@ impl Quota {
             pictures: need.pictures,
             bytes: need.bytes,
         };
+        let id = place.next;
+        place.next += 1;
         place.reserved.add(reserved);
+        place.publishing.push((id, need.names.as_slice().into()));
         Ok(Room {
             place: self.place.clone(),
             reserved,
-            pictures: need.pictures,
+            id,
+            is_kept: false,
         })
     }
 
@@ -278,14 +319,11 @@ impl Quota {
     }
 
     /// What is missing, if something is: pictures, and bytes.
-    fn shortage(&self, place: &Place, need: &Need, replaced: &[u64]) -> Option<(Shortage, Amount)> {
+    fn shortage(&self, place: &Place, need: &Need, replaced: Amount) -> Option<(Shortage, Amount)> {
         let limits = &self.limits;
         let mut there = place.book.total();
         there.add(place.reserved);
-        there.sub(Amount {
-            pictures: replaced.len() as u64,
-            bytes: replaced.iter().sum(),
-        });
+        there.sub(replaced);
         let one = |missing: u64| Amount {
             pictures: missing,
             bytes: 0,
@@ -386,27 +424,45 @@ impl Quota {
         gone
     }
 
-    /// The disk is full. Deletes the oldest that make up for so many bytes, if that is wanted and
-    /// there are any.
-    pub fn make_way(&self, bytes: u64) -> bool {
+    /// The disk is full on which this was to be written. Deletes the oldest that make up for so many
+    /// bytes, if that is wanted and helps there, and there are any.
+    pub fn make_way(&self, path: &Path, bytes: u64) -> bool {
         let missing = Amount {
             pictures: 0,
             bytes: bytes.max(1),
         };
         self.limits.on_full == OnFull::Rotate
+            && self.is_same_disk(path)
             && self.delete(&mut lock(&self.place), missing, &[]) != Amount::default()
     }
 
-    /// A write failed for want of space.
-    pub fn note_full_disk(&self, error: &DeliverError) {
+    /// Whether what is deleted here makes room for a file of this name. Unknown is no.
+    fn is_same_disk(&self, path: &Path) -> bool {
+        // It need not be there yet, nor its folder. A device has no room to be made.
+        let there = path.ancestors().map(listed);
+        let there = there.filter_map(|path| fs::metadata(path).ok()).next();
+        let here = fs::metadata(&self.folder);
+        there.is_some_and(|there| {
+            (there.is_file() || there.is_dir()) && here.is_ok_and(|here| here.dev() == there.dev())
+        })
+    }
+
+    /// A write to this failed for want of space.
+    pub fn note_full_disk(&self, path: &Path, error: &DeliverError) {
+        let elsewhere = match self.is_same_disk(path) {
+            true => "",
+            false => ", on another file system than the pictures",
+        };
         self.note_shortage(&Shortage {
             property: "on-full",
-            reason: error.to_string(),
+            reason: format!("{error}{elsewhere}"),
             is_hopeless: false,
         });
     }
 
-    fn note_room(&self) {
+    /// A capture is delivered, whole.
+    pub fn keep<'a>(&self, room: Room, files: impl IntoIterator<Item = (&'a Path, bool)>) {
+        room.keep(files);
         let mut said = lock(&self.said);
         if said.refused.take().is_some() {
             said.news.push(DeliverError::Limit {
@@ -438,8 +494,8 @@ impl Quota {
             let then = match (self.limits.on_full, is_hopeless) {
                 (_, true) => "such captures are dropped, and counted",
                 (OnFull::Rotate, _) => {
-                    "there is nothing left that can be deleted: captures are dropped, and counted, \
-                     until there is room"
+                    "there is nothing left that could be deleted for it: captures are dropped, and \
+                     counted, until there is room"
                 }
                 _ => "captures are dropped, and counted, until there is room",
             };

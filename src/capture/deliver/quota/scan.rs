@@ -33,7 +33,8 @@ pub enum LabelFiles {
 pub struct Belonging {
     pub pictures: Template,
     pub labels: LabelFiles,
-    /// Files that the template may name as well, and which are no captures: logs and lists.
+    /// Files that the template may name as well, and which are no captures: logs and lists. Of a
+    /// folder, all that is in it.
     pub others: Vec<PathBuf>,
     pub others_named: Option<Template>,
 }
@@ -43,6 +44,8 @@ pub struct Found {
     pub path: PathBuf,
     pub modified: SystemTime,
     pub bytes: u64,
+    /// And no copy or label file.
+    pub is_picture: bool,
 }
 
 /// Files that come and go together.
@@ -50,14 +53,12 @@ pub struct Found {
 pub struct Group {
     /// The picture first: whoever sees it finds the others.
     pub files: Vec<Found>,
-    /// Copies of them aside.
-    pub pictures: u64,
 }
 
 impl Belonging {
     fn is_other(&self, path: &Path) -> bool {
         let is_named = |template: &Template| template.read_suffixed(path).is_some();
-        self.others.iter().any(|other| other == path)
+        self.others.iter().any(|other| path.starts_with(other))
             || self.others_named.as_ref().is_some_and(is_named)
     }
 
@@ -151,7 +152,7 @@ impl Belonging {
             match of {
                 Some(picture) => companions.push((picture, file)),
                 None if self.is_picture(&file.path) => {
-                    groups.insert(file.path.clone(), Group::of(file, 1));
+                    groups.insert(file.path.clone(), Group::of(file, true));
                 }
                 None => (),
             }
@@ -160,8 +161,8 @@ impl Belonging {
             match groups.get_mut(&picture) {
                 Some(group) => group.files.push(file),
                 None => {
-                    let pictures = u64::from(self.is_picture(&file.path));
-                    groups.insert(file.path.clone(), Group::of(file, pictures));
+                    let is_picture = self.is_picture(&file.path);
+                    groups.insert(file.path.clone(), Group::of(file, is_picture));
                 }
             }
         }
@@ -176,11 +177,9 @@ impl Belonging {
 }
 
 impl Group {
-    fn of(file: Found, pictures: u64) -> Self {
-        Self {
-            files: vec![file],
-            pictures,
-        }
+    fn of(mut file: Found, is_picture: bool) -> Self {
+        file.is_picture = is_picture;
+        Self { files: vec![file] }
     }
 
     /// The oldest first, and of equals by name.
@@ -199,6 +198,7 @@ pub fn look(path: &Path) -> Option<Found> {
         path: path.to_owned(),
         modified: meta.modified().ok()?,
         bytes: meta.len(),
+        is_picture: false,
     })
 }
 
@@ -284,13 +284,15 @@ mod tests {
             path: path.into(),
             modified: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds),
             bytes: 1,
+            is_picture: false,
         }
     }
 
     fn names(groups: &[Group]) -> Vec<(String, u64)> {
         let all = |group: &Group| {
             let names = group.files.iter().map(|f| f.path.to_str().unwrap());
-            (names.collect::<Vec<_>>().join(" "), group.pictures)
+            let pictures = group.files.iter().filter(|f| f.is_picture).count();
+            (names.collect::<Vec<_>>().join(" "), pictures as u64)
         };
         groups.iter().map(all).collect()
     }
@@ -381,6 +383,25 @@ mod tests {
         rules.others_named =
             Some(Template::parse(folder.join("cam-2/{frame:06}.jpg").to_str().unwrap()).unwrap());
         assert_eq!(found(&rules), [PathBuf::from("cam-1/000002-2.jpg")]);
+    }
+
+    #[test]
+    fn what_is_in_a_folder_of_another_use_is_no_capture() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool");
+        for name in ["spool/00000000000000000042.post", "7/car", "spool-2/car"] {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        let template = folder.path().join("{sensor}/{label}");
+        let mut rules = rules(template.to_str().unwrap(), LabelFiles::None);
+        assert_eq!(rules.scan().unwrap().len(), 3);
+        rules.others.push(spool.clone());
+        let groups = rules.scan().unwrap();
+        let mut files = groups.iter().flat_map(|group| &group.files);
+        assert_eq!(groups.len(), 2);
+        assert!(files.all(|file| !file.path.starts_with(&spool)));
     }
 
     #[test]

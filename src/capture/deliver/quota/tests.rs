@@ -55,13 +55,13 @@ impl Folder {
         let need = Need {
             pictures: 1,
             bytes: bytes as u64,
-            replaces: Vec::new(),
+            ..Need::default()
         };
         let Ok(room) = quota.admit(&need) else {
             return false;
         };
         let path = self.write(&format!("{number}.jpg"), bytes);
-        room.keep([path.as_path()]);
+        quota.keep(room, [(path.as_path(), true)]);
         true
     }
 }
@@ -134,6 +134,39 @@ fn stopping_is_said_once_and_for_all() {
 }
 
 #[test]
+fn nothing_is_deleted_for_another_disk() {
+    let folder = Folder::new();
+    let there = folder.write("0.jpg", 10);
+    let quota = folder.quota(OnFull::Rotate, 9, 0);
+    assert!(!quota.make_way(Path::new("/dev/full"), 1));
+    assert!(!quota.make_way(Path::new("/proc/log.jsonl"), 1));
+    assert!(there.exists());
+    assert_eq!(quota.rotated(), 0);
+    assert!(quota.make_way(&folder.path("not/yet/there.jsonl"), 1));
+    assert!(folder.names().is_empty());
+    // A capture that has room and is not delivered is no news of room.
+    let need = Need {
+        pictures: 1,
+        ..Need::default()
+    };
+    let path = Path::new("/dev/full");
+    for _ in 0..3 {
+        let room = quota.admit(&need).unwrap();
+        let error = failed(path)(ErrorKind::StorageFull.into());
+        quota.note_full_disk(path, &error);
+        drop(room);
+    }
+    let said = texts(&quota);
+    assert!(
+        said.len() == 1 && said[0].contains("another file system"),
+        "{said:?}"
+    );
+    assert!(folder.capture(&quota, 1, 1));
+    let said = texts(&quota);
+    assert!(said.len() == 1 && said[0].contains("again"), "{said:?}");
+}
+
+#[test]
 fn what_is_granted_and_not_published_counts_and_is_given_back() {
     let folder = Folder::new();
     let one = folder.quota(OnFull::Drop, 1, 0);
@@ -153,6 +186,38 @@ fn what_is_granted_and_not_published_counts_and_is_given_back() {
 }
 
 #[test]
+fn what_is_published_and_not_kept_yet_counts_once() {
+    let folder = Folder::new();
+    folder.write("0.jpg", 1);
+    let one = folder.quota(OnFull::Rotate, 3, 0);
+    let other = folder.quota(OnFull::Rotate, 3, 0);
+    for published in ["1.jpg", "1-2.jpg"] {
+        let room = one.admit(&Need {
+            pictures: 1,
+            bytes: 1,
+            names: vec![folder.path("1.jpg")],
+            ..Need::default()
+        });
+        let path = folder.write(published, 1);
+        lock(&other.place).looked = None;
+        let need = Need {
+            pictures: 1,
+            ..Need::default()
+        };
+        drop(other.admit(&need).unwrap());
+        assert!(folder.path("0.jpg").exists(), "{published}");
+        one.keep(room.unwrap(), [(path.as_path(), true)]);
+        lock(&other.place).looked = None;
+        let there = lock(&other.place).book.total().pictures;
+        assert_eq!(there, 2, "{published}");
+        fs::remove_file(path).unwrap();
+        drop(other.admit(&need).unwrap());
+    }
+    let place = lock(&one.place);
+    assert!(place.publishing.is_empty() && place.reserved == Amount::default());
+}
+
+#[test]
 fn what_is_replaced_needs_no_room_and_is_not_deleted() {
     let folder = Folder::new();
     for number in 0..2 {
@@ -163,14 +228,35 @@ fn what_is_replaced_needs_no_room_and_is_not_deleted() {
         pictures: 1,
         bytes,
         replaces: vec![folder.path("0.jpg")],
+        ..Need::default()
     };
     let room = quota.admit(&need(12)).unwrap();
     assert_eq!(folder.names(), ["0.jpg", "1.jpg"]);
     let path = folder.write("0.jpg", 12);
-    room.keep([path.as_path()]);
+    quota.keep(room, [(path.as_path(), true)]);
     // Now it is the newest, and too much with the other one.
     drop(quota.admit(&need(20)).unwrap());
     assert_eq!(folder.names(), ["0.jpg"]);
+}
+
+#[test]
+fn a_replaced_copy_makes_no_room_for_a_picture() {
+    let folder = Folder::new();
+    let quota = folder.quota(OnFull::Drop, 1, 0);
+    let room = quota.admit(&Need {
+        pictures: 1,
+        ..Need::default()
+    });
+    let paths = ["0.jpg", "0-annotated.jpg"].map(|name| folder.write(name, 1));
+    quota.keep(room.unwrap(), [(&*paths[0], true), (&*paths[1], false)]);
+    let need = |replaces: &[PathBuf]| Need {
+        pictures: 1,
+        bytes: 0,
+        names: Vec::new(),
+        replaces: replaces.to_vec(),
+    };
+    assert!(quota.admit(&need(&paths)).is_ok());
+    assert!(quota.admit(&need(&paths[1..])).is_err());
 }
 
 #[test]
