@@ -169,6 +169,7 @@ impl DsFrameCapture {
     fn say_kept(&self, run: &Run) {
         if let Some(poster) = &run.poster {
             poster.say_left(poster.kept(), run.config.drain_timeout);
+            poster.say_lost();
         }
     }
 

@@ -32,6 +32,13 @@ pub fn parse(text: &str) -> Result<Document, Problem> {
                 )
             })?;
             let value = value.to_string();
+            let quoted = value.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+            if quoted.is_some_and(|inside| !inside.contains('"')) {
+                return Err(Problem::at(
+                    line,
+                    format!("key \"{key}\": values have no quotes around them in INI"),
+                ));
+            }
             builder.entry(Entry { value, ..entry })?;
         }
     }

@@ -197,7 +197,7 @@ const WRONG: [(&str, &str, &str); 80] = [
     (
         "a.yml",
         "property: 5\n",
-        "line 1: group \"property\" takes keys, below it and indented",
+        "line 1: group \"property\" takes keys, below it and indented, each with a colon and a space: mode: interval",
     ),
     (
         "a.yml",
@@ -442,7 +442,7 @@ const WRONG: [(&str, &str, &str); 80] = [
     (
         "a.yml",
         "property: [\n",
-        "line 1: group \"property\" takes keys, below it and indented",
+        "line 1: group \"property\" takes keys, below it and indented, each with a colon and a space: mode: interval",
     ),
     (
         "a.yml",

@@ -197,7 +197,10 @@ pub fn parse(text: &str) -> Result<Document, Problem> {
             _ if is_group(&group) => {
                 return Err(Problem::at(
                     line,
-                    format!("group \"{group}\" takes keys, below it and indented"),
+                    format!(
+                        "group \"{group}\" takes keys, below it and indented, each with a colon \
+                         and a space: mode: interval"
+                    ),
                 ));
             }
             _ => return Err(no_group(&group, line)),

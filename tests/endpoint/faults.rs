@@ -222,11 +222,19 @@ fn the_breaker_opens_half_opens_and_closes() {
     });
     let messages = rig.end();
     assert_eq!(transitions(&messages), ["open", "half-open", "closed"]);
-    let infos = messages
-        .0
-        .iter()
-        .filter(|it| it.type_() == gst::MessageType::Info);
-    assert_eq!(infos.count(), 1);
+    let infos = messages.0.iter().filter_map(|it| match it.view() {
+        gst::MessageView::Info(info) => Some(info.error().to_string()),
+        _ => None,
+    });
+    let infos: Vec<_> = infos.collect();
+    let count = |text: &str| infos.iter().filter(|it| it.contains(text)).count();
+    // When it begins, when it ends, and what was lost.
+    assert_eq!(infos.len(), 3, "{infos:?}");
+    assert_eq!(
+        (count("for now: "), count(" failed and 0 were dropped")),
+        (1, 1),
+        "{infos:?}"
+    );
     let [posted, failed, ..] = fates(&rig.element);
     assert!(posted >= 1 && failed >= 2 && posted + failed == number);
 }

@@ -80,7 +80,7 @@ fn drops_are_those_of_the_queue_and_files_are_written_all_the_same() {
             assert_eq!(fates(&rig.element), [4, 0, 96, 0, 0]);
             let said = warnings(&messages).join("\n");
             assert!(
-                said.contains("are dropped: queue-size are waiting already"),
+                said.contains("are dropped: as many as queue-size are waiting already"),
                 "{said}"
             );
             match with_files {

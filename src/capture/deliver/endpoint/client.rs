@@ -170,8 +170,12 @@ impl Client {
 
     fn explain_tls(&self, error: &rustls::Error) -> String {
         let host = &self.host;
-        let rustls::Error::InvalidCertificate(certificate) = error else {
-            return format!("no TLS connection to {host}: {error}");
+        let certificate = match error {
+            rustls::Error::InvalidCertificate(certificate) => certificate,
+            rustls::Error::InvalidMessage(_) => {
+                return format!("{host} speaks no TLS: is http:// meant? ({error})");
+            }
+            _ => return format!("no TLS connection to {host}: {error}"),
         };
         let (what, remedy) = match certificate {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
@@ -191,6 +195,10 @@ impl Client {
             CertificateError::UnknownIssuer | CertificateError::BadSignature => (
                 "is by an authority that is not trusted",
                 "set endpoint-ca-file to the certificate of that authority",
+            ),
+            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => (
+                "is one of an authority, and a server needs its own",
+                "make it with basicConstraints=CA:FALSE",
             ),
             _ => ("cannot be used", "see to it on the server"),
         };

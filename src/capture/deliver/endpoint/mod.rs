@@ -14,6 +14,7 @@ pub mod secrets;
 pub mod spool;
 pub mod stats;
 mod thread;
+mod trouble;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ use retry::Retry;
 use secrets::Secrets;
 use spool::{Index, Opened, Spool};
 use stats::EndpointStats;
+use trouble::Trouble;
 
 /// How long the thread may take to notice that it is to end.
 const STUCK: Duration = Duration::from_secs(1);
@@ -120,6 +122,7 @@ struct Shared {
     outlet: Arc<Outlet>,
     emptied: Wake,
     said_kept: AtomicBool,
+    trouble: Trouble,
 }
 
 /// The way to the endpoint, for one run of the element.
@@ -209,6 +212,7 @@ impl Poster {
             outlet,
             emptied,
             said_kept: AtomicBool::new(false),
+            trouble: Trouble::default(),
         });
         shared.show(&shared.state());
         let thread = Builder::new().name("dsframepost".into()).spawn({
@@ -287,7 +291,11 @@ impl Poster {
         drop(state);
         shared.changed.notify_all();
         if let Some(dropped) = dropped {
-            shared.warn_dropped("queue-size are waiting already");
+            let why = format!(
+                "as many as queue-size are waiting already{}; endpoint-spool would keep them",
+                shared.trouble.words()
+            );
+            shared.warn_dropped(&why);
             shared.drop_all(dropped, Fate::DroppedOverflow);
         }
     }
@@ -348,6 +356,21 @@ impl Poster {
     /// What is left behind, in words. `None` where that was said already.
     pub fn words(&self, left: Left, timeout: Duration) -> Option<String> {
         self.shared.words(left, timeout)
+    }
+
+    /// At the end: what was lost on the way, if anything was.
+    pub fn say_lost(&self) {
+        let shared = &self.shared;
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let stats = &shared.stats;
+        let (posted, failed, dropped) = (of(&stats.posted), of(&stats.failed), of(&stats.dropped));
+        if failed + dropped > 0 {
+            let text = format!(
+                "{}: {posted} posts were delivered, {failed} failed and {dropped} were dropped",
+                shared.rules.shown
+            );
+            shared.outlet.info(&text);
+        }
     }
 
     pub fn say_left(&self, left: Left, timeout: Duration) {

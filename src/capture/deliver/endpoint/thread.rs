@@ -127,6 +127,7 @@ impl Shared {
             Outcome::Accepted => {
                 self.stats.record(begun.elapsed());
                 self.change("", |state| state.breaker.succeeded());
+                self.trouble.end();
                 head.failed = 0;
                 let bytes = post.body.len() as u64;
                 self.finish(number, Fate::Captured, || {
@@ -159,6 +160,10 @@ impl Shared {
     fn put_off(&self, number: u64, head: &mut Head, reason: &str, asked: Option<Duration>) {
         head.failed = head.failed.saturating_add(1);
         gst::debug!(CAT, "attempt {} of post {number}: {reason}", head.failed);
+        if self.trouble.note(reason) {
+            let text = format!("cannot post to {} for now: {reason}", self.rules.shown);
+            self.outlet.info(&text);
+        }
         let retry = &self.rules.retry;
         let is_last = head.failed > retry.retries;
         let asked = asked.filter(|asked| !asked.is_zero());
