@@ -128,7 +128,7 @@ impl Shared {
                 self.stats.record(begun.elapsed());
                 self.change("", |state| state.breaker.succeeded());
                 head.failed = 0;
-                let bytes = post.body.len() as u64;
+                let bytes = post.body.size() as u64;
                 self.finish(number, Fate::Captured, || {
                     self.stats.posted.fetch_add(1, Ordering::Relaxed);
                     self.stats.bytes.fetch_add(bytes, Ordering::Relaxed);
