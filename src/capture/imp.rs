@@ -143,6 +143,9 @@ impl DsFrameCapture {
 
     fn abandon(&self, run: &Run) {
         run.give_up();
+        // One warning names all.
+        let mut parts = Vec::new();
+        let mut code = gst::ResourceError::Write;
         let in_flight = run.channels.as_ref().map_or(0, |it| it.in_flight());
         if in_flight > 0 {
             let rules = run.config.channel.as_ref();
@@ -150,18 +153,25 @@ impl DsFrameCapture {
                 true => "what they do not take until the element stops is lost",
                 false => "they still can be",
             };
-            self.warn_unreceived(run, in_flight, then);
+            parts.push(Self::unreceived(run, in_flight, then));
+            code = gst::ResourceError::Busy;
         }
         let lost = run.worker.abandon();
-        if let Some(poster) = &run.poster {
-            poster.say_left(poster.abandon(), run.config.drain_timeout);
+        if let Some(poster) = &run.poster
+            && let Some(left) = poster.words(poster.abandon(), run.config.drain_timeout)
+        {
+            parts.push(left);
+            code = gst::ResourceError::Write;
         }
         if lost > 0 {
-            let text = format!(
+            parts.push(format!(
                 "{lost} captures were not written within drain-timeout ({} ms) and are lost",
                 run.config.drain_timeout.as_millis()
-            );
-            Fault::resource(gst::ResourceError::Write, text).post_warning(self.obj().upcast_ref());
+            ));
+            code = gst::ResourceError::Write;
+        }
+        if !parts.is_empty() {
+            Fault::resource(code, parts.join("; ")).post_warning(self.obj().upcast_ref());
         }
     }
 

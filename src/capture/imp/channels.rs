@@ -24,13 +24,17 @@ use crate::gate::Wait;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl DsFrameCapture {
-    pub(super) fn warn_unreceived(&self, run: &Run, frames: u64, then: &str) {
-        let text = format!(
+    pub(super) fn unreceived(run: &Run, frames: u64, then: &str) -> String {
+        format!(
             "{frames} frames were not received by readers of channel {} within drain-timeout \
              ({} ms): {then}",
             run.config.channel.as_ref().map_or("", |rules| &rules.name),
             run.config.drain_timeout.as_millis()
-        );
+        )
+    }
+
+    pub(super) fn warn_unreceived(&self, run: &Run, frames: u64, then: &str) {
+        let text = Self::unreceived(run, frames, then);
         Fault::resource(gst::ResourceError::Busy, text).post_warning(self.obj().upcast_ref());
     }
 

@@ -106,7 +106,7 @@ impl Client {
         for (name, value) in credentials.headers() {
             request = request.header(name, value);
         }
-        match request.send(post.body.as_slice()) {
+        match request.send(&*post.body.joined()) {
             Ok(response) => self.outcome(response),
             Err(error) => Outcome::Later(self.explain(&error), None),
         }
@@ -230,10 +230,9 @@ pub fn place(url: &str) -> String {
     // `user:password@` of a redirect, however it is written.
     let place = match place.rsplit_once('@') {
         Some((before, host)) => {
-            let scheme = before.find("//").map_or("", |at| &before[..at + 2]);
-            // What comes before it is a scheme, or nothing.
-            let is_scheme = !scheme.contains('@') && scheme.len() <= "https://".len();
-            format!("{}{host}", if is_scheme { scheme } else { "" })
+            let schemes = ["https://", "http://", "//"];
+            let scheme = schemes.into_iter().find(|it| before.starts_with(it));
+            format!("{}{host}", scheme.unwrap_or_default())
         }
         None => place.to_owned(),
     };
@@ -411,6 +410,7 @@ mod tests {
             ("https://user:pass@a/b", "https://a/b"),
             ("//user:pass@a/b", "//a/b"),
             ("user:pass@a/b", "a/b"),
+            ("a:p//@a/b", "a/b"),
             ("https:/user:pass@a/b", "a/b"),
             ("/\\user:pass@a/b", "a/b"),
             ("https://us@er:pass//@a/b", "https://a/b"),

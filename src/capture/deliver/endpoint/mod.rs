@@ -102,7 +102,9 @@ struct State {
     stopping: bool,
     /// No post is waited for beyond.
     deadline: Option<Instant>,
-    /// That is over.
+    /// That is over, and what became of the rest is being said.
+    ending: bool,
+    /// It is said.
     ended: bool,
     /// Whatever an attempt that is still under way brings is nobody's business any more.
     closed: bool,
@@ -178,6 +180,7 @@ impl Poster {
             pause: None,
             stopping: false,
             deadline: None,
+            ending: false,
             ended: false,
             closed: false,
             running: true,
@@ -326,8 +329,8 @@ impl Poster {
     /// spool is safe, and not waited for in vain.
     pub fn left_by(&self, deadline: Option<Instant>) -> u64 {
         let state = self.shared.state();
-        if state.ended && deadline.is_none() {
-            return 0;
+        if state.ending && deadline.is_none() {
+            return u64::from(!state.ended);
         }
         let deadline = deadline.or(state.deadline);
         let waiting = state.queue.posts() as u64;
@@ -373,6 +376,7 @@ impl Poster {
         }
     }
 
+    /// The same as a warning.
     pub fn say_left(&self, left: Left, timeout: Duration) {
         self.shared.say_left(left, timeout);
     }
@@ -466,6 +470,7 @@ impl Shared {
             let waited = self.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        state.ending = true;
         drop(state);
         let left = self.abandon(false);
         self.say_left(left, limit);

@@ -157,7 +157,7 @@ mod tests {
                 key: number.to_string(),
                 content_type: None,
                 headers: Vec::new(),
-                body: Vec::new(),
+                body: Vec::new().into(),
             }),
             slip: slip.clone(),
         };

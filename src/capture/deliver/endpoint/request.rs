@@ -4,6 +4,9 @@
 
 //! What is posted: a picture and what is known about it, in one of three forms.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -20,8 +23,51 @@ pub struct Post {
     pub key: String,
     pub content_type: Option<String>,
     pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub body: Body,
 }
+
+/// Its middle is the same in all posts of a capture, however many there are, and in memory once.
+#[derive(Debug, Clone, Default)]
+pub struct Body {
+    start: Vec<u8>,
+    shared: Option<Arc<[u8]>>,
+    rest: Vec<u8>,
+}
+
+impl Body {
+    pub fn parts(&self) -> [&[u8]; 3] {
+        let shared = self.shared.as_deref().unwrap_or_default();
+        [&self.start, shared, &self.rest]
+    }
+
+    pub fn size(&self) -> usize {
+        self.parts().iter().map(|part| part.len()).sum()
+    }
+
+    pub fn joined(&self) -> Cow<'_, [u8]> {
+        match self.parts() {
+            [[], [], rest] => Cow::Borrowed(rest),
+            parts => Cow::Owned(parts.concat()),
+        }
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(rest: Vec<u8>) -> Self {
+        Self {
+            rest,
+            ..Self::default()
+        }
+    }
+}
+
+impl PartialEq for Body {
+    fn eq(&self, other: &Self) -> bool {
+        self.joined() == other.joined()
+    }
+}
+
+impl Eq for Body {}
 
 /// A picture that is to be posted.
 #[derive(Debug)]
@@ -76,8 +122,8 @@ pub fn posts(
         images.push(None);
     }
     let known = match form {
-        EndpointBody::Binary => Vec::new(),
-        EndpointBody::Json | EndpointBody::Multipart => open_object(line)?,
+        EndpointBody::Binary => None,
+        EndpointBody::Json | EndpointBody::Multipart => Some(Arc::from(open_object(line)?)),
     };
     let post = |(seq, image): (usize, Option<Image>)| {
         let more = More {
@@ -95,10 +141,10 @@ pub fn posts(
         };
         let key = format!("{}-{number}-{seq}", line.run);
         let bytes = image.map(|image| image.bytes);
+        // What goes on after what is known of all.
         let facts = || -> Result<Vec<u8>, serde_json::Error> {
-            let mut facts = known.clone();
-            facts.push(b',');
-            facts.extend_from_slice(&open_object(&more)?[1..]);
+            let mut facts = open_object(&more)?;
+            facts[0] = b',';
             Ok(facts)
         };
         Ok(match form {
@@ -106,25 +152,30 @@ pub fn posts(
                 key,
                 content_type: Some("application/json".into()),
                 headers: Vec::new(),
-                body: json(facts()?, bytes.as_deref()),
+                body: Body {
+                    start: Vec::new(),
+                    shared: known.clone(),
+                    rest: json(facts()?, bytes.as_deref()),
+                },
             },
             EndpointBody::Multipart => {
                 let mut facts = facts()?;
                 facts.push(b'}');
+                let (shared, bytes) = (known.clone(), bytes.as_deref());
                 // Nobody can have it in a picture.
                 let boundary = format!("dsframe-{}", uuid::Uuid::new_v4().simple());
                 Post {
                     key,
                     content_type: Some(format!("multipart/form-data; boundary={boundary}")),
                     headers: Vec::new(),
-                    body: multipart(&boundary, &facts, &more, bytes.as_deref()),
+                    body: multipart(&boundary, shared, &facts, &more, bytes),
                 }
             }
             EndpointBody::Binary => Post {
                 key,
                 content_type: more.content_type.map(str::to_owned),
                 headers: headers(line, &more),
-                body: bytes.unwrap_or_default(),
+                body: bytes.unwrap_or_default().into(),
             },
         })
     };
@@ -152,13 +203,18 @@ fn json(mut body: Vec<u8>, image: Option<&[u8]>) -> Vec<u8> {
     body
 }
 
-fn multipart(boundary: &str, facts: &[u8], more: &More<'_>, image: Option<&[u8]>) -> Vec<u8> {
+fn multipart(
+    boundary: &str,
+    shared: Option<Arc<[u8]>>,
+    facts: &[u8],
+    more: &More<'_>,
+    image: Option<&[u8]>,
+) -> Body {
     let mut body = Vec::with_capacity(facts.len() + image.map_or(0, <[u8]>::len) + 512);
-    let head = format!(
+    let start = format!(
         "--{boundary}\r\nContent-Disposition: form-data; name=\"facts\"\r\n\
          Content-Type: application/json\r\n\r\n"
     );
-    body.extend_from_slice(head.as_bytes());
     body.extend_from_slice(facts);
     if let (Some(image), Some(content_type), Some(suffix)) =
         (image, more.content_type, more.encoding)
@@ -171,7 +227,11 @@ fn multipart(boundary: &str, facts: &[u8], more: &More<'_>, image: Option<&[u8]>
         body.extend_from_slice(image);
     }
     body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-    body
+    Body {
+        start: start.into_bytes(),
+        shared,
+        rest: body,
+    }
 }
 
 /// The facts that are one word. Those that are not known are left out.
@@ -219,6 +279,11 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::capture::deliver::log::Entry;
+    use crate::capture::job::Facts;
+    use crate::capture::select::Reason;
+    use crate::meta::{Detection, FrameMeta};
+
     use super::*;
 
     #[test]
@@ -226,5 +291,55 @@ mod tests {
         assert_eq!(escaped("front door"), "front%20door");
         assert_eq!(escaped("a\r\nX: y%é"), "a%0D%0AX:%20y%25%C3%A9");
         assert!(ureq::http::HeaderValue::from_str(&escaped("\0\u{7f}\n")).is_ok());
+    }
+
+    #[test]
+    fn what_is_known_of_a_frame_is_in_memory_once() {
+        let car = Detection {
+            label: "car".into(),
+            ..Detection::default()
+        };
+        let facts = Facts {
+            number: 1,
+            stream: 3,
+            frame: 42,
+            pts: None,
+            duration: None,
+            discont: false,
+            taken_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+            reason: Reason::Interval,
+            meta: FrameMeta {
+                detections: vec![car; 100],
+                ..FrameMeta::default()
+            },
+            matches: Vec::new(),
+        };
+        let line = Line::from(Entry {
+            run: "r",
+            unique_id: 7,
+            facts: &facts,
+            frame_size: [64, 48],
+            pictures: &[],
+            shape: [24, 32, 3],
+            statistics: None,
+        });
+        for form in [EndpointBody::Json, EndpointBody::Multipart] {
+            let image = |place| Image {
+                subject: Subject::Object(place),
+                is_copy: false,
+                encoding: Encoding::Jpeg,
+                format: None,
+                shape: [2, 2, 3],
+                bytes: vec![0; 10],
+            };
+            let posts = posts(form, &line, 1, (0..100).map(image).collect()).unwrap();
+            let shared = posts[0].body.shared.as_ref().unwrap();
+            assert_eq!(posts.len(), 100);
+            for post in &posts {
+                let Body { start, rest, .. } = &post.body;
+                assert!(start.len() + rest.len() < 1000 && post.body.size() > 10_000);
+                assert!(Arc::ptr_eq(post.body.shared.as_ref().unwrap(), shared));
+            }
+        }
     }
 }

@@ -200,7 +200,8 @@ impl Spool {
         let part = self.folder.join(format!(".{number:0DIGITS$}.part"));
         let written = File::create(&part).and_then(|mut file| {
             file.write_all(&header)?;
-            file.write_all(&post.body)?;
+            let mut parts = post.body.parts().into_iter();
+            parts.try_for_each(|part| file.write_all(part))?;
             self.sync(&file, &part)?;
             drop(file);
             fs::rename(&part, self.path(number))?;
@@ -259,7 +260,7 @@ pub fn file_size(post: &Post) -> u64 {
 }
 
 fn size(header: &[u8], post: &Post) -> u64 {
-    (header.len() + post.body.len()) as u64
+    (header.len() + post.body.size()) as u64
 }
 
 fn header(post: &Post) -> io::Result<Vec<u8>> {
@@ -268,7 +269,7 @@ fn header(post: &Post) -> io::Result<Vec<u8>> {
         key: post.key.clone(),
         content_type: post.content_type.clone(),
         headers: post.headers.clone(),
-        bytes: post.body.len(),
+        bytes: post.body.size(),
     })?;
     text.push(b'\n');
     Ok(text)
@@ -311,7 +312,7 @@ fn parse(mut file: Vec<u8>) -> Result<Post, BadFile> {
         key: header.key,
         content_type: header.content_type,
         headers: header.headers,
-        body: file,
+        body: file.into(),
     })
 }
 
@@ -341,7 +342,7 @@ mod tests {
             key: key.into(),
             content_type: Some("image/jpeg".into()),
             headers: vec![("Dsframe-Stream".into(), "1".into())],
-            body: body.into(),
+            body: body.to_vec().into(),
         }
     }
 
@@ -490,9 +491,9 @@ mod tests {
                 key,
                 content_type: kind,
                 headers: vec![("Dsframe-Stream".into(), value)],
-                body,
+                body: body.into(),
             };
-            let file = [header(&post).unwrap(), post.body.clone()].concat();
+            let file = [header(&post).unwrap(), post.body.joined().into_owned()].concat();
             prop_assert_eq!(parse(file).unwrap(), post);
         }
     }

@@ -129,7 +129,7 @@ impl Shared {
                 self.change("", |state| state.breaker.succeeded());
                 self.trouble.end();
                 head.failed = 0;
-                let bytes = post.body.len() as u64;
+                let bytes = post.body.size() as u64;
                 self.finish(number, Fate::Captured, || {
                     self.stats.posted.fetch_add(1, Ordering::Relaxed);
                     self.stats.bytes.fetch_add(bytes, Ordering::Relaxed);
