@@ -154,7 +154,7 @@ impl Delivery {
             let is_end = matches!(news, DeliverError::Full { .. });
             match quota.on_full() {
                 OnFull::Stop if is_end => self.stop_for((&news).into()),
-                _ => self.outlet.warn_often(&(&news).into()),
+                _ => self.outlet.warn(&(&news).into()),
             }
         }
     }
