@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What takes longer than tests/run.sh may: soak, kills by the hundred, state cycles by the thousand,
-# an hour of fuzzing, an hour of frames across processes. Figures and their date go to docs/. One stage only: tests/long.sh STAGE.
+# an hour of fuzzing, an hour of frames across processes, a night of faults. Figures and their date go to docs/. One stage only: tests/long.sh STAGE.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -74,6 +74,16 @@ channels() {
         --nocapture --test-threads=1 kills:: soak::
 }
 
+# faults: pipelines post to a server full of faults and are ended in every way, for DSFRAME_NIGHT_SECONDS.
+# Prints what arrived, and what it took up.
+faults() {
+    [[ -z $only || $only == faults ]] || return 0
+    stage faults
+    cargo build --locked --release --lib
+    GST_PLUGIN_PATH=$PWD/target/release PYTHONDONTWRITEBYTECODE=1 \
+        python3 tests/faults/night.py --seconds "${DSFRAME_NIGHT_SECONDS:-28800}"
+}
+
 private_registry long
 long soak 'test(/soak|memory_flat/)'
 long kills 'test(/kill/)'
@@ -81,4 +91,5 @@ long states 'test(/state_cycles|pause_play/)'
 long inputs 'test(/proptest|fuzz|property/)'
 long threads 'test(/^threads::/)'
 channels
+faults
 fuzz
