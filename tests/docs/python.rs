@@ -107,7 +107,7 @@ fn what_service_maker_does_not_take_is_seen() {
         assert!(wrong.contains(error), "{set}: {wrong}");
     }
     let text = "```python servicemaker files=0\nfrom pyservicemaker import Pipeline\n\
-                Pipeline('p').add('dsframecapture', 'sink')['sink'].get('captured')\n```\n";
+                Pipeline('p').add('dsframecapture', 'sink')['sink'].get('max-captures')\n```\n";
     let wrong = script(python, &of(text)[0]).unwrap_err();
     assert!(wrong.contains("read stats-json"), "{wrong}");
 }

@@ -161,7 +161,10 @@ fn what_speaks_no_tls_is_said() {
     );
     rig.push(0).unwrap();
     let warning = only_warning(&rig.end());
-    assert!(warning.contains("no TLS connection to"), "{warning}");
+    assert!(
+        warning.contains("speaks no TLS: is http:// meant?"),
+        "{warning}"
+    );
     answer.join().unwrap();
     drop(server);
 }

@@ -105,6 +105,8 @@ fn labels_elsewhere_go_with_their_pictures_also_those_of_an_earlier_run() {
             ("on-exists", "continue"),
             ("labels", "kitti"),
             ("labels-location", labels.as_str()),
+            // Written in their order, which the next run tells their age by.
+            ("workers", "1"),
         ];
         let rig = rig(&at(&folder, "pictures/%06d.raw"), &properties);
         rig.push_all(numbers);
