@@ -138,7 +138,9 @@ impl DsFrameCapture {
         }
         // Without the lock: a thread is joined.
         let watch = lock(&self.watch).take();
-        drop(watch);
+        if let Some(watch) = watch {
+            watch.end();
+        }
     }
 
     fn abandon(&self, run: &Run) {

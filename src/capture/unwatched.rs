@@ -26,6 +26,8 @@ impl Listening {
 pub struct Watch;
 
 impl Watch {
+    pub fn end(self) {}
+
     pub fn begin(_: Listening, _: &gst::Element, _: &Arc<Run>, _: &Arc<Stats>) -> Self {
         Self
     }
@@ -35,7 +37,7 @@ impl Watch {
 pub enum Viewer {}
 
 #[derive(Debug, Default)]
-pub struct Shown;
+pub struct Shown(());
 
 impl Shown {
     pub fn add(&mut self, _: Option<&Viewer>, _: &[u8], _: Encoding, _: Subject, _: bool) {}

@@ -66,6 +66,9 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// Joins the server's thread, if this was the last to use it.
+    pub fn end(self) {}
+
     /// Says where, by the element message `dsframecapture-monitor` with the field `url`.
     pub fn begin(
         listening: Listening,
