@@ -324,6 +324,9 @@ impl Delivery {
             && !self.eos_posted.swap(true, Ordering::AcqRel)
         {
             self.outlet.saved_summary();
+            if let Some(poster) = self.poster.get() {
+                poster.say_end();
+            }
             self.outlet.eos();
         }
     }

@@ -361,6 +361,12 @@ impl Poster {
         self.shared.words(left, timeout)
     }
 
+    /// Before an EOS: what the spool keeps, and what was lost on the way.
+    pub fn say_end(&self) {
+        self.say_left(self.kept(), Duration::ZERO);
+        self.say_lost();
+    }
+
     /// At the end: what was lost on the way, if anything was.
     pub fn say_lost(&self) {
         let shared = &self.shared;
