@@ -4,7 +4,7 @@
 
 //! Metrics and a live page of all elements of the process, over HTTP.
 //!
-//! Elements [register](registry) while they run and are asked for their [samples]; captures put their
+//! Elements register while they run and are asked for their samples; captures put their
 //! latest pictures into the [gallery]. Each address in use has a [server](Server), which is there for
 //! as long as an element asks for it. Without one, an entry in the registry is all there is.
 
