@@ -63,12 +63,6 @@ fn interrupt(folder: &TempDir, child: Child, after: usize, signal: Signal) -> Ou
     launch::finish(child, LIMIT)
 }
 
-fn said(output: &Output) -> String {
-    let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
-    said.push_str(&String::from_utf8_lossy(&output.stderr));
-    said
-}
-
 /// Those that are to be seen, all of which are whole.
 #[track_caller]
 fn pictures_in(folder: &TempDir) -> Vec<String> {
@@ -128,7 +122,7 @@ fn an_interrupt_delivers_what_was_accepted_with_and_without_eos() {
         std::thread::sleep(Duration::from_millis(300));
         let reading = stall.release();
         let output = launch::finish(child, LIMIT);
-        let said = said(&output);
+        let said = launch::said(&output);
         assert_eq!(
             output.status.code(),
             Some(0),
@@ -162,7 +156,7 @@ fn a_script_passes_a_request_to_terminate_on_as_an_interrupt() {
         .args(shlex::split(LINE).unwrap())
         .current_dir(folder.path());
     let output = interrupt(&folder, start(command), 5, Signal::TERM);
-    let said = said(&output);
+    let said = launch::said(&output);
     assert_eq!(output.status.code(), Some(0), "{:?}: {said}", output.status);
     assert!(said.contains("Got EOS"), "{said}");
     let (pictures, logged) = there(&folder);
@@ -245,7 +239,7 @@ fn what_is_not_written_in_time_is_named_once() {
         let (stall, child) = stalled(&folder, with_eos, &more);
         kill_process(pid(&child), Signal::INT).unwrap();
         let output = launch::finish(child, LIMIT);
-        let said = said(&output);
+        let said = launch::said(&output);
         assert_eq!(output.status.code(), Some(0), "{:?}: {said}", output.status);
         // Without EOS nobody reads the bus any more; the log of GStreamer has it.
         if with_eos {

@@ -9,8 +9,8 @@
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::{LazyLock, Once};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use gst::glib;
@@ -19,6 +19,10 @@ use gst_app::AppSink;
 use gst_video::{VideoFrameExt, VideoInfo};
 use gstdsframe::frame::{Plane, View, caps, code};
 use gstdsframe::mem::nvmm::Surfaces;
+
+#[path = "../launch/mod.rs"]
+mod launch;
+pub use launch::command;
 
 /// Longer than anything here takes on a loaded machine: a test that waits so long has failed.
 pub const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(20);
@@ -291,80 +295,35 @@ pub fn count_of(kind: &str) -> usize {
         .count()
 }
 
-/// Where processes of their own find the plugin, and nothing but it.
-static PLUGIN_PATH: LazyLock<PathBuf> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("inject-plugins");
-    std::fs::create_dir_all(&folder).unwrap();
-    let program = std::env::current_exe().unwrap();
-    let built = program.with_file_name("libgstdsframe.so");
-    assert!(built.exists(), "{} is not built", built.display());
-    let link = folder.join("libgstdsframe.so");
-    if std::fs::read_link(&link).ok().as_deref() != Some(&built) {
-        let new = folder.join(format!(".new-{}", std::process::id()));
-        std::os::unix::fs::symlink(&built, &new).unwrap();
-        std::fs::rename(&new, &link).unwrap();
-    }
-    folder
-});
-
-/// A program with our plugin and a registry that is not the user's.
-pub fn command(program: &str) -> Command {
-    let mut command = Command::new(program);
-    let registry = Path::new(env!("CARGO_TARGET_TMPDIR")).join("inject-registry.bin");
-    command
-        .env("GST_PLUGIN_PATH", &*PLUGIN_PATH)
-        .env("GST_REGISTRY", registry)
-        .env("G_DEBUG", "fatal_warnings")
-        .env("NO_COLOR", "1")
-        .env("LC_ALL", "C")
-        .env_remove("GST_DEBUG")
-        .env_remove("GST_TRACERS")
-        .env_remove("DSFRAME_DISABLE_NVMM")
-        .stdin(Stdio::null());
-    command
-}
-
 /// `gst-launch-1.0` with a line, split as a shell would.
 pub fn launch(line: &str) -> Command {
     let mut command = command("gst-launch-1.0");
-    command.args(shlex::split(line).unwrap());
+    command
+        .args(shlex::split(line).unwrap())
+        .env("G_DEBUG", "fatal_warnings");
     command
 }
 
 /// How a process ended and what it said. Killed after `limit`, it has no exit code.
 fn run(command: &mut Command, limit: Duration) -> (Output, String) {
-    let child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let id = child.id().to_string();
-    let (done, ended) = std::sync::mpsc::channel::<()>();
-    let killer = std::thread::spawn(move || {
-        if ended.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            let _ = Command::new("kill").args(["-9", &id]).status();
-        }
-    });
-    let output = child.wait_with_output().unwrap();
-    drop(done);
-    killer.join().unwrap();
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = launch::end(start(command), limit);
+    let text = launch::said(&output);
     (output, text)
 }
 
 /// How a process ended, within `limit`, and what it said.
 pub fn finish(command: &mut Command, limit: Duration) -> (Output, String) {
-    let (output, text) = run(command, limit);
-    assert!(
-        output.status.code().is_some(),
-        "{:?}: {text}",
-        output.status
-    );
+    let output = launch::finish(start(command), limit);
+    let text = launch::said(&output);
     (output, text)
+}
+
+fn start(command: &mut Command) -> Child {
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 /// What a line says that must fail within 10 s.
