@@ -6,7 +6,7 @@
 //! everywhere else in a pipeline.
 
 use gst_video::video_frame::{Readable, Writable};
-use gst_video::{VideoConverterConfig, VideoFrame, VideoInfo};
+use gst_video::{VideoConverterConfig, VideoFrame, VideoFrameRef, VideoInfo, VideoInterlaceMode};
 
 #[derive(Debug, thiserror::Error)]
 #[error("cannot convert {from} to {to}")]
@@ -21,7 +21,9 @@ pub struct Converter {
     to: VideoInfo,
     inner: gst_video::VideoConverter,
     /// Set if every frame needs a converter of its own.
-    single: Option<(VideoInfo, VideoConverterConfig)>,
+    single: Option<((VideoInfo, VideoInfo), VideoConverterConfig)>,
+    /// Set if frames in fields are taken as whole pictures: how they are read then.
+    woven: Option<VideoInfo>,
 }
 
 /// GStreamer's converter forgets the lines of the frame before when it goes back to the first line.
@@ -64,20 +66,29 @@ impl Converter {
             config.set_dest_height(Some(height));
             config.set_fill_border(true);
         }
-        // GStreamer's converter wants rate and field mode to be alike, as it converts neither; they
-        // are no matter of pixels.
-        let alike = VideoInfo::builder_from_info(from)
-            .fps(to.fps())
-            .interlace_mode(to.interlace_mode())
-            .build()
-            .map_err(fail)?;
-        let single = (rows <= FEW_ROWS).then(|| (alike.clone(), config.clone()));
-        let inner = gst_video::VideoConverter::new(&alike, to, Some(config)).map_err(fail)?;
+        // GStreamer's converter wants rate and field mode to be alike, as it converts neither. Frames
+        // that are flagged as fields must have been announced: it has no scaler for them else.
+        let mode = match has_whole_fields(from) && has_whole_fields(to) {
+            true => from.interlace_mode(),
+            false => VideoInterlaceMode::Progressive,
+        };
+        let alike = |info| {
+            VideoInfo::builder_from_info(info)
+                .fps(to.fps())
+                .interlace_mode(mode)
+                .build()
+                .map_err(fail)
+        };
+        let kinds = (alike(from)?, alike(to)?);
+        let single = (rows <= FEW_ROWS).then(|| (kinds.clone(), config.clone()));
+        let inner =
+            gst_video::VideoConverter::new(&kinds.0, &kinds.1, Some(config)).map_err(fail)?;
         Ok(Self {
             from: from.clone(),
             to: to.clone(),
             inner,
             single,
+            woven: (from.interlace_mode() != mode).then_some(kinds.0),
         })
     }
 
@@ -90,11 +101,25 @@ impl Converter {
     }
 
     pub fn convert(&self, from: &VideoFrame<Readable>, to: &mut VideoFrame<Writable>) {
-        let single = self.single.clone().and_then(|(from, config)| {
-            gst_video::VideoConverter::new(&from, &self.to, Some(config)).ok()
+        let single = self.single.clone().and_then(|((from, to), config)| {
+            gst_video::VideoConverter::new(&from, &to, Some(config)).ok()
         });
-        single.as_ref().unwrap_or(&self.inner).frame(from, to);
+        let inner = single.as_ref().unwrap_or(&self.inner);
+        let woven = self
+            .woven
+            .as_ref()
+            .and_then(|info| VideoFrameRef::from_buffer_ref_readable(from.buffer(), info).ok());
+        match woven {
+            Some(from) => inner.frame_ref(&from, &mut to.as_mut_video_frame_ref()),
+            None => inner.frame(from, to),
+        }
     }
+}
+
+/// Whether each of two fields has whole rows in every plane. Of 4:2:0 in other heights, GStreamer's
+/// converter takes a row behind the planes for the last of a field: whatever is there.
+fn has_whole_fields(info: &VideoInfo) -> bool {
+    info.height().is_multiple_of(4)
 }
 
 /// Where a picture lies within `to` when it keeps its shape: x, y, width, height.
@@ -210,6 +235,63 @@ mod tests {
                     let fresh = Converter::new(&from, &to, borders).unwrap();
                     let equal = run(&used, 200) == run(&fresh, 200);
                     assert!(equal, "{a} {h} -> {b} {to_h}, borders {borders}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fields_are_complete_and_nothing_behind_the_planes_is_shown() {
+        use VideoInterlaceMode::{Interleaved, Progressive};
+        gst::init().unwrap();
+        let info = |mode, format, (width, height): (u32, u32)| {
+            VideoInfo::builder(format, width, height)
+                .interlace_mode(mode)
+                .build()
+                .unwrap()
+        };
+        let modes = [
+            (Interleaved, Interleaved),
+            (Interleaved, Progressive),
+            (Progressive, Interleaved),
+            (Progressive, Progressive),
+        ];
+        let sizes = [180, 181, 182, 183]
+            .iter()
+            .flat_map(|height| [(322, *height), (128, *height)]);
+        for ((from_mode, to_mode), size) in modes
+            .iter()
+            .flat_map(|modes| sizes.clone().map(move |size| (*modes, size)))
+        {
+            for format in [VideoFormat::I420, VideoFormat::Nv12, VideoFormat::Rgb] {
+                for (to_format, to_size) in [
+                    (VideoFormat::Rgb, (128, 96)),
+                    (VideoFormat::Rgb, size),
+                    (VideoFormat::Nv12, (322, 95)),
+                    (VideoFormat::I420, (400, 300)),
+                ] {
+                    let from = info(from_mode, format, size);
+                    let to = info(to_mode, to_format, to_size);
+                    let converter = Converter::new(&from, &to, false).unwrap();
+                    let run = |around: u8| {
+                        let buffer = gst::Buffer::from_mut_slice(vec![around; from.size()]);
+                        let mut frame = VideoFrame::from_buffer_writable(buffer, &from).unwrap();
+                        for plane in 0..from.n_planes() {
+                            frame.plane_data_mut(plane).unwrap().fill(128);
+                        }
+                        let buffer = frame.into_buffer();
+                        let frame = VideoFrame::from_buffer_readable(buffer, &from).unwrap();
+                        let mut out = flat(&to, 0);
+                        converter.convert(&frame, &mut out);
+                        let mut pixels = Vec::new();
+                        View::of_frame(&out).unwrap().append_tight(&mut pixels);
+                        pixels
+                    };
+                    let pixels = run(0);
+                    assert!(pixels == run(255), "{from:?} -> {to:?}");
+                    // Grey comes out as grey everywhere.
+                    let gray = pixels.iter().all(|value| (110..=146).contains(value));
+                    assert!(gray, "{from:?} -> {to:?}");
                 }
             }
         }
