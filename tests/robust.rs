@@ -214,7 +214,7 @@ fn memory_flat_over_100_000_frames() {
     let late = resident();
     let early = early.unwrap();
     assert_eq!(seen(), frames);
-    assert_eq!(sink.property::<u64>("captured"), frames / 20);
+    assert_eq!(u64::from(sink.property::<u32>("captured")), frames / 20);
     pipeline.set_state(gst::State::Null).unwrap();
     for name in files(folder.path(), ".jpg") {
         *written.entry(name).or_insert(0) += 1;

@@ -34,7 +34,7 @@ fn elements_share_an_address_until_the_last_has_ended() {
     let third = watched("third", "127.0.0.1:0", &at(&folder, "c"));
     assert_eq!(address(&second.element("second")), place);
     assert_eq!(address(&third.element("third")), place);
-    assert_eq!(threads(THREAD), 1);
+    until("one server", || threads(THREAD) == 1);
     drop(first);
     let names = metrics(place).elements();
     assert!(!names.contains("cap") && names.contains("second") && names.contains("third"));
@@ -53,7 +53,8 @@ fn each_address_has_a_server_that_shows_all() {
     let (one, two) = (first.element("first"), second.element("second"));
     let (one, two) = (address(&one), address(&two));
     assert_ne!(one, two);
-    assert_eq!(threads(THREAD), 2);
+    // A thread has its name a moment after it has begun.
+    until("two servers", || threads(THREAD) == 2);
     for place in [one, two] {
         let names = metrics(place).elements();
         assert!(names.contains("first") && names.contains("second"));
