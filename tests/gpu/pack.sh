@@ -3,12 +3,13 @@
 # and benchmark programs, the peers' sources, clips, and a GStreamer runtime. That machine needs
 # x86-64, a glibc no older than this one's, and NVIDIA's driver; no GStreamer, no Rust, no network,
 # no root.
-#   pack.sh [DIR]       into DIR, .gpu by default
+#   pack.sh [DIR]       into DIR, .gpu by default: an archive, and run.sh, which unpacks it
 #   DIR/run.sh          there
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
-dir=${1:-.gpu}
+to=${1:-.gpu}
+dir=target/gpu-pack
 export CARGO_TARGET_DIR=$PWD/target
 limit_mib=60
 
@@ -51,7 +52,7 @@ strip --strip-unneeded -o "$dir/dsframe/libgstdsframe.so" target/release/libgstd
 strip --strip-debug -o "$dir/bin/gpu-tests" "$tests"
 strip --strip-all -o "$dir/bin/gpu-bench" "$bench"
 cp benches/gpu/*.cpp benches/gpu/*.py benches/gpu/build.sh "$dir/peers/"
-cp tests/gpu/run.sh tests/gpu/each.sh "$dir/"
+cp tests/gpu/each.sh "$dir/"
 mkdir -p "$dir/python"
 cp -r python/dsframe python/tests "$dir/python/"
 find "$dir/python" -name __pycache__ -prune -exec rm -r {} +
@@ -111,9 +112,13 @@ fi
     done
 )
 
-mib=$(du -sm "$dir" | cut -f1)
+rm -rf "$to"
+mkdir -p "$to"
+cp tests/gpu/run.sh "$to/"
+tar -C "$dir" -czf "$to/packed.tar.gz" .
+mib=$(du -sm "$to" | cut -f1)
 du -sm "$dir"/* | sort -n
-echo "$dir: $mib MiB"
+echo "$to: $mib MiB"
 if ((mib > limit_mib)); then
     echo "That is more than $limit_mib MiB." >&2
     exit 1

@@ -15,7 +15,12 @@ filter=${DSFRAME_GPU_TEST-}
 if [[ -n $rows && $what == all ]]; then what=bench; fi
 
 packed=$(cd "$(dirname "$0")" && pwd)
-if [[ ! -f $packed/env.sh ]]; then packed=$packed/../../.gpu; fi
+if [[ ! -f $packed/packed.tar.gz ]]; then packed=$packed/../../.gpu; fi
+if [[ $packed/packed.tar.gz -nt $packed/packed/env.sh ]]; then
+    rm -rf "$packed/packed"
+    mkdir "$packed/packed" && tar -C "$packed/packed" -xmzf "$packed/packed.tar.gz" || exit 2
+fi
+packed=$packed/packed
 # shellcheck source=/dev/null
 . "$packed/env.sh" || { echo "pack.sh has not been run" >&2; exit 2; }
 
