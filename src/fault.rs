@@ -47,6 +47,12 @@ impl Fault {
         }
     }
 
+    /// With more to say, in brackets.
+    pub fn noting(mut self, note: impl std::fmt::Display) -> Self {
+        self.text += &format!(" ({note})");
+        self
+    }
+
     pub fn domain(&self) -> Domain {
         self.domain
     }

@@ -13,7 +13,7 @@ use gst_base::subclass::prelude::*;
 use gst_video::{VideoInfo, VideoMeta};
 
 use crate::channel::{Full, can_share};
-use crate::config_file::{Given, Inherited, specs};
+use crate::config_file::{ConfigFile, Given, Inherited, specs};
 use crate::fault::{Fault, SettingsError};
 use crate::frame::caps;
 use crate::gate::{Gate, Wait};
@@ -74,7 +74,7 @@ impl DsFrameCapture {
     }
 
     /// Reads the properties, and the file that they name.
-    fn configure(&self) -> Result<Config, SettingsError> {
+    fn configure(&self) -> Result<(Config, ConfigFile), SettingsError> {
         let element = self.obj();
         let given = lock(&self.given).clone();
         let (config, said) = Config::read(&given, &specs(element.upcast_ref(), &file::INHERITED))?;
@@ -82,11 +82,15 @@ impl DsFrameCapture {
             gst::info!(CAT, imp = self, "configured by {}", said.summary());
         }
         self.inherited.apply(element.upcast_ref(), &said.inherited);
-        Ok(config)
+        Ok((config, said))
     }
 
     fn start_run(&self) -> Result<(), Fault> {
-        let config = self.configure()?;
+        let (config, file) = self.configure()?;
+        self.run_with(config).map_err(|fault| file.note(fault))
+    }
+
+    fn run_with(&self, config: Config) -> Result<(), Fault> {
         gst::info!(CAT, imp = self, "captures {:?}", config.rules);
         let stats = Arc::<Stats>::default();
         *lock(&self.stats) = stats.clone();

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use gst::glib;
 
-use crate::fault::SettingsError;
+use crate::fault::{Fault, SettingsError};
 
 pub use document::{Document, Entry, Group, Problem, Syntax};
 pub use given::{Given, Store};
@@ -137,6 +137,14 @@ impl ConfigFile {
                 property,
                 reason: format!("{reason} ({PROPERTY} is {path})"),
             },
+        }
+    }
+
+    /// Failures of a start with what the file says: it may be the file that is wrong.
+    pub fn note(&self, fault: Fault) -> Fault {
+        match self.path.as_os_str().is_empty() {
+            true => fault,
+            false => fault.noting(format_args!("{PROPERTY} is {}", self.path.display())),
         }
     }
 }

@@ -12,7 +12,7 @@ use gst_base::subclass::prelude::*;
 use gst_video::VideoMeta;
 
 use crate::channel::Address;
-use crate::config_file::{Given, Inherited, specs};
+use crate::config_file::{ConfigFile, Given, Inherited, specs};
 use crate::fault::{Fault, SettingsError};
 use crate::frame::{caps, code};
 use crate::gate::{Gate, Wait};
@@ -138,7 +138,7 @@ impl DsFrameInject {
     }
 
     /// Reads the properties, and the file that they name.
-    fn configure(&self) -> Result<Config, SettingsError> {
+    fn configure(&self) -> Result<(Config, ConfigFile), SettingsError> {
         let element = self.obj();
         let given = lock(&self.given).clone();
         let (config, said) = Config::read(&given, &specs(element.upcast_ref(), &file::INHERITED))?;
@@ -146,11 +146,16 @@ impl DsFrameInject {
             gst::info!(CAT, imp = self, "configured by {}", said.summary());
         }
         self.inherited.apply(element.upcast_ref(), &said.inherited);
-        Ok(config)
+        Ok((config, said))
     }
 
     fn prepare(&self) -> Result<(), Fault> {
-        let config = Arc::new(self.configure()?);
+        let (config, file) = self.configure()?;
+        self.prepare_with(Arc::new(config))
+            .map_err(|fault| file.note(fault))
+    }
+
+    fn prepare_with(&self, config: Arc<Config>) -> Result<(), Fault> {
         let live = config.is_live
             || matches!(&config.origin, Origin::Uri(uri) if source::is_live_uri(uri));
         self.obj().set_live(live);

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode, Uri, http};
+use serde::Serialize;
 
 use super::gallery::Gallery;
 use super::{gallery, registry};
@@ -189,9 +190,10 @@ pub fn answer(
             "text/plain; version=0.0.4; charset=utf-8",
             Body::Text(registry::metrics()),
         ),
-        Route::Live { after } => {
-            Answer::ok("application/json", Body::Text(live(gallery.after(after))))
-        }
+        Route::Live { after } => Answer::ok(
+            "application/json",
+            Body::Text(Live::text(gallery.after(after))),
+        ),
         Route::Picture { capture, picture } => match gallery.picture(capture, picture) {
             Some(picture) => Answer::ok(picture.media_type, Body::Picture(picture.bytes)),
             None => Answer::error(StatusCode::NOT_FOUND),
@@ -200,15 +202,20 @@ pub fn answer(
 }
 
 /// Everything the page shows, in one answer.
-fn live(news: gallery::News) -> String {
-    let mut state = registry::state();
-    // Texts and numbers: nothing in it can fail to serialise.
-    if let (Some(state), Ok(serde_json::Value::Object(news))) =
-        (state.as_object_mut(), serde_json::to_value(news))
-    {
-        state.extend(news);
+#[derive(Serialize)]
+struct Live {
+    #[serde(flatten)]
+    state: serde_json::Value,
+    #[serde(flatten)]
+    news: gallery::News,
+}
+
+impl Live {
+    fn text(news: gallery::News) -> String {
+        let state = registry::state();
+        // Texts and numbers: nothing in it can fail to serialise.
+        serde_json::to_string(&Self { state, news }).unwrap_or_default()
     }
-    state.to_string()
 }
 
 /// What every answer says to browsers: run nothing but our own script, show the page in no other

@@ -236,3 +236,21 @@ fn a_source_says_it_as_well() {
         check(&messages, &path, &want);
     }
 }
+
+/// Whether something is there shows when the element starts.
+#[test]
+fn what_a_start_finds_names_the_file_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(&folder, "a.yml", "property:\n  location: a.yml/%d.jpg\n");
+    let source = write(&folder, "b.yml", "property:\n  location: none.jpg\n");
+    let line = format!(
+        "dsframeinject config-file-path={} ! fakesink",
+        source.display()
+    );
+    for (messages, path) in [(run(&path, ""), path), (play(&launch(&line)), source)] {
+        let errors = messages.errors();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        let want = format!(" (config-file-path is {})", path.display());
+        assert!(errors[0].1.ends_with(&want), "{errors:?}");
+    }
+}

@@ -305,7 +305,11 @@ fn a_refused_post_is_passed_over() {
     let messages = second.end();
     assert_eq!(numbers(&server.accepted()), [0, 1, 3, 4]);
     assert_eq!(fates(&second.element), [4, 1, 0, 0, 0]);
-    assert!(warnings(&messages).join("").contains("answers 413"));
+    let said = warnings(&messages).join("");
+    assert!(
+        said.contains("answers 413") && said.contains("quality"),
+        "{said}"
+    );
 }
 
 #[test]

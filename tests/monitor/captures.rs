@@ -30,7 +30,7 @@ fn objects(folder: &TempDir, frames: &[Value]) -> String {
 }
 
 fn person(left: u32) -> Value {
-    json!({"label": "person", "class_id": 0, "confidence": 0.75, "track_id": left, "box": [left, 20, 100, 200]})
+    json!({"label": "person", "class_id": 0, "confidence": 0.9, "track_id": left, "box": [left, 20.3, 100, 200]})
 }
 
 #[test]

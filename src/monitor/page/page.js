@@ -568,22 +568,24 @@ const CHANNEL_HEADS = ["Channel", "Readers", "Sent", "Dropped", "In flight"];
 
 const BREAKER = ["answers", "left alone", "tried again"];
 
+// Of one server, so a line for each fact: a panel is too narrow for a row of them.
 function endpointRows(row) {
   if (!("dsframe_endpoint_breaker" in row)) return [];
   const [posts, spent] = row.dsframe_endpoint_post_seconds ?? [0, 0];
   const breaker = row.dsframe_endpoint_breaker;
-  return [[
-    BREAKER[breaker] ?? "–",
-    [count(row.posted)],
-    [duration(posts ? spent / posts : 0)],
-    [count(row.dsframe_endpoint_waiting)],
-    [`${count(row.dsframe_endpoint_spooled)}, ${bytes(row.dsframe_endpoint_spooled_bytes)}`, breaker !== 0],
-    [count(row.dropped), row.dropped > 0],
-    [count(row.failed), row.failed > 0],
-  ]];
+  const spooled = `${count(row.dsframe_endpoint_spooled)}, ${bytes(row.dsframe_endpoint_spooled_bytes)}`;
+  return [
+    ["State", [BREAKER[breaker] ?? "–", breaker !== 0]],
+    ["Posted", [count(row.posted)]],
+    ["Took", [duration(posts ? spent / posts : 0)]],
+    ["Waiting", [count(row.dsframe_endpoint_waiting)]],
+    ["In the spool", [spooled, breaker !== 0]],
+    ["Dropped", [count(row.dropped), row.dropped > 0]],
+    ["Failed", [count(row.failed), row.failed > 0]],
+  ];
 }
 
-const ENDPOINT_HEADS = ["Server", "Posted", "Took", "Waiting", "In the spool", "Dropped", "Failed"];
+const ENDPOINT_HEADS = ["Server", ""];
 
 function capturePanel(node, kind, tiles, plots, history) {
   const seen = tile(tiles, "Seen");

@@ -139,11 +139,11 @@ impl Client {
                      are for one server only; set endpoint to the final address"
                 ))
             }
-            Verdict::Refused => Outcome::Refused(said),
+            Verdict::Refused => Outcome::Refused(said + remedy(status.as_u16())),
         }
     }
 
-    /// What to do about it.
+    /// What went wrong, and what to do about it.
     fn explain(&self, error: &Error) -> String {
         let host = &self.host;
         match error {
@@ -207,6 +207,19 @@ impl Client {
 }
 
 /// Without the port.
+/// What to do where a server never takes such a post.
+fn remedy(status: u16) -> &'static str {
+    match status {
+        404 | 405 | 410 => ": is the path in endpoint the one that takes captures?",
+        413 => {
+            ": it takes no bodies of this size: raise its limit, or make pictures smaller with \
+             quality, width or height"
+        }
+        400 | 415 | 422 => ": does it take what endpoint-body says?",
+        _ => "",
+    }
+}
+
 fn bare(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

@@ -95,6 +95,14 @@ fn is_stranger(text: &str) -> bool {
     .any(|word| text.contains(word))
 }
 
+/// Whether there is no such bucket, by what the server says.
+fn is_homeless(error: &object_store::Error) -> bool {
+    let text = whole_text(error);
+    ["NoSuchBucket", "ContainerNotFound"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
 impl Inner {
     fn error(&self, key: &Path, error: &object_store::Error) -> DeliverError {
         use object_store::Error as E;
@@ -163,6 +171,19 @@ impl Inner {
         upload.finish().await.map(drop)
     }
 
+    /// Asks for an object that is not there. Of a bucket that is not there, some servers say so only
+    /// when asked what is in it.
+    async fn probe(&self, key: &Key) -> object_store::Result<()> {
+        match self.store.get_opts(key, GetOptions::default()).await {
+            Err(error @ object_store::Error::NotFound { .. }) if !is_homeless(&error) => (),
+            answer => return answer.map(drop),
+        }
+        match self.store.list(Some(key)).next().await {
+            Some(Err(error)) if is_homeless(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     fn upload(&self, path: &Path, bytes: &[u8], mode: &PutMode) -> Result<bool, DeliverError> {
         let key = self.key(path)?;
         let put = self.put(&key, bytes, mode.clone());
@@ -186,7 +207,7 @@ impl Objects {
         template: &Template,
         on_exists: OnExists,
     ) -> Result<Self, DeliverError> {
-        let probe = template.folder().join(".dsframe-probe");
+        let probed = template.folder().join(".dsframe-probe");
         let failed = |error: io::Error| DeliverError::Write {
             path: bucket.url.clone().into(),
             error,
@@ -207,17 +228,14 @@ impl Objects {
             on_exists,
             claims: Claims::default(),
         };
-        let key = inner.key(&probe)?;
-        let asked = inner.store.get_opts(&key, GetOptions::default());
-        let answer = runtime::wait(&inner.runtime, PROBE, asked).map_err(failed)?;
-        match answer.map(drop) {
+        let key = inner.key(&probed)?;
+        let probe = inner.probe(&key);
+        match runtime::wait(&inner.runtime, PROBE, probe).map_err(failed)? {
             Ok(()) => (),
-            Err(object_store::Error::NotFound { source, .. })
-                if !whole_text(&*source).contains("NoSuchBucket") => {}
             // Who may write only need not be allowed to ask.
-            Err(error @ object_store::Error::PermissionDenied { .. })
-                if !is_stranger(&whole_text(&error)) => {}
-            Err(error) => return Err(inner.error(&probe, &error)),
+            Err(object_store::Error::PermissionDenied { source, .. })
+                if !is_stranger(&whole_text(&*source)) => {}
+            Err(error) => return Err(inner.error(&probed, &error)),
         }
         Ok(Self(Arc::new(inner)))
     }
