@@ -250,6 +250,8 @@ impl Run {
     }
 
     pub fn flush(&self) {
+        // More is to come after all, where an end had been given up.
+        self.gave_up.store(false, Ordering::Release);
         lock(&self.streaming).restart_timers();
     }
 

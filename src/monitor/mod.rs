@@ -22,6 +22,8 @@ mod registry;
 #[cfg(feature = "monitor")]
 mod samples;
 #[cfg(feature = "monitor")]
+mod sending;
+#[cfg(feature = "monitor")]
 mod server;
 
 pub use address::Listen;

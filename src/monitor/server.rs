@@ -31,6 +31,7 @@ use super::GALLERY;
 use super::address::{Listen, PROPERTY};
 use super::http::{Answer, Body, HEADERS, answer};
 use super::patient::Patient;
+use super::sending::Sending;
 
 /// Connections at a time. Further ones are told to come back.
 const MAX_CONNECTIONS: usize = 64;
@@ -271,15 +272,22 @@ async fn serve(stream: TcpStream, is_local: bool, room: &Semaphore) {
 fn respond(request: Request<Incoming>, is_local: bool, ends: bool) -> Response<Full<Bytes>> {
     let (request, body) = request.into_parts();
     let Answer {
-        status,
-        media_type,
+        mut status,
+        mut media_type,
         body,
         close,
     } = answer(&request, !body.is_end_stream(), is_local, &GALLERY);
     let bytes = match body {
         Body::Text(text) => Bytes::from(text),
         Body::Fixed(text) => Bytes::from_static(text.as_bytes()),
-        Body::Picture(bytes) => Bytes::from_owner(bytes),
+        Body::Picture(bytes) => match Sending::begin(bytes) {
+            Some(sending) => Bytes::from_owner(sending),
+            None => {
+                status = StatusCode::SERVICE_UNAVAILABLE;
+                media_type = "text/plain; charset=utf-8";
+                Bytes::from_static(b"Too many pictures are on their way. Ask again in a moment.\n")
+            }
+        },
     };
     let mut response = Response::new(Full::new(bytes));
     *response.status_mut() = status;

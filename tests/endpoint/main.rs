@@ -17,6 +17,7 @@ mod faults;
 mod kit;
 mod outage;
 mod overflow;
+mod proxy;
 mod secrets;
 mod server;
 mod settings;

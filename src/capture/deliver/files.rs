@@ -19,9 +19,7 @@ use crate::capture::enums::OnExists;
 use crate::capture::name::{NameFacts, Template, with_suffix};
 
 use super::objects::{Bucket, Objects, Uploaded};
-use super::{
-    DeliverError, failed, folder_of, is_there, make_folder, make_folder_to_stay, sync_folder,
-};
+use super::{DeliverError, failed, folder_of, is_there, make_folder, sync_folder};
 
 /// File times come in steps; one as long as this is not waited for.
 const LONGEST_STEP: Duration = Duration::from_millis(50);
@@ -62,10 +60,7 @@ impl Staged {
         let folder = folder_of(&path);
         let mut file = match hidden_file(folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                match sync {
-                    true => make_folder_to_stay(folder)?,
-                    false => make_folder(folder)?,
-                }
+                make_folder(folder, sync)?;
                 hidden_file(folder)
             }
             other => other,
@@ -145,7 +140,7 @@ pub fn replace(
     write: impl FnOnce(&mut NamedTempFile) -> io::Result<()>,
 ) -> Result<(), DeliverError> {
     let folder = folder_of(path);
-    make_folder(folder)?;
+    make_folder(folder, sync)?;
     let mut file = hidden_file(folder).map_err(failed(path))?;
     write(&mut file).map_err(failed(path))?;
     if sync {
@@ -254,10 +249,7 @@ impl Files {
     /// `sync`: what is written is on the disk before it has its name.
     pub fn open(template: Template, on_exists: OnExists, sync: bool) -> Result<Self, DeliverError> {
         let folder = template.folder();
-        match sync {
-            true => make_folder_to_stay(&folder)?,
-            false => make_folder(&folder)?,
-        }
+        make_folder(&folder, sync)?;
         let mut probe = hidden_file(&folder).map_err(failed(&folder))?;
         let asks_for_age = matches!(on_exists, OnExists::Overwrite | OnExists::Fail);
         let started = if asks_for_age {

@@ -12,9 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-use super::{
-    DeliverError, failed, folder_of, is_there, make_folder, make_folder_to_stay, sync_folder,
-};
+use super::{DeliverError, failed, folder_of, is_there, make_folder, sync_folder};
 
 #[derive(Debug)]
 pub struct LineFile {
@@ -33,10 +31,7 @@ impl LineFile {
     pub fn open(path: &Path, sync: bool) -> Result<(Self, bool), DeliverError> {
         let failed = failed(path);
         let is_new = !is_there(path);
-        match sync {
-            true => make_folder_to_stay(folder_of(path))?,
-            false => make_folder(folder_of(path))?,
-        }
+        make_folder(folder_of(path), sync)?;
         let regular = fs::metadata(path).map_or(true, |meta| meta.is_file());
         let file = OpenOptions::new()
             .append(true)

@@ -106,19 +106,15 @@ fn is_there(path: impl AsRef<Path>) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Makes a folder and those above it; empty is the current one.
-fn make_folder(folder: &Path) -> Result<(), DeliverError> {
-    match folder.as_os_str().is_empty() {
-        true => Ok(()),
-        false => fs::create_dir_all(folder).map_err(failed(folder)),
+/// Makes a folder and those above it; empty is the current one. With `sync` the new names are on
+/// the disk.
+fn make_folder(folder: &Path, sync: bool) -> Result<(), DeliverError> {
+    if folder.as_os_str().is_empty() {
+        return Ok(());
     }
-}
-
-/// The same, with the new names on the disk.
-fn make_folder_to_stay(folder: &Path) -> Result<(), DeliverError> {
-    let is_new = |folder: &&Path| !folder.as_os_str().is_empty() && !is_there(folder);
+    let is_new = |folder: &&Path| sync && !folder.as_os_str().is_empty() && !is_there(folder);
     let new: Vec<_> = folder.ancestors().take_while(is_new).collect();
-    make_folder(folder)?;
+    fs::create_dir_all(folder).map_err(failed(folder))?;
     new.into_iter()
         .try_for_each(|folder| sync_folder(folder_of(folder)))
 }

@@ -19,7 +19,7 @@ use ureq::http::{Response, Uri, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, Body, Error, Proxy};
+use ureq::{Agent, Body, Error, Proxy, ProxyProtocol};
 
 use super::EndpointRules;
 use super::request::Post;
@@ -68,10 +68,12 @@ impl Client {
             .max_idle_connections_per_host(1)
             .timeout_global(Some(rules.timeout))
             .user_agent(concat!("gst-plugin-dsframe/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(&rules.uri) {
-            config = config.proxy(None::<Proxy>);
-        }
-        if rules.uri.scheme_str() == Some("https") {
+        let proxy = Proxy::try_from_env()
+            .filter(|proxy| !is_loopback(&rules.uri) && !proxy.is_no_proxy(&rules.uri));
+        let is_private = |proxy: &Proxy| proxy.protocol() == ProxyProtocol::Https;
+        let speaks_tls = proxy.as_ref().is_some_and(is_private);
+        config = config.proxy(proxy);
+        if speaks_tls || rules.uri.scheme_str() == Some("https") {
             config = config.tls_config(tls(rules.ca_file.as_deref())?);
         }
         let connector = DefaultConnector::new();
@@ -206,7 +208,6 @@ impl Client {
     }
 }
 
-/// Without the port.
 /// What to do where a server never takes such a post.
 fn remedy(status: u16) -> &'static str {
     match status {
@@ -220,6 +221,7 @@ fn remedy(status: u16) -> &'static str {
     }
 }
 
+/// Without the port.
 fn bare(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

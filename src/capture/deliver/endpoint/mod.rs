@@ -41,7 +41,6 @@ use retry::Retry;
 use secrets::Secrets;
 use spool::{Index, Opened, Spool};
 use stats::EndpointStats;
-use trouble::Trouble;
 
 /// How long the thread may take to notice that it is to end.
 const STUCK: Duration = Duration::from_secs(1);
@@ -124,7 +123,6 @@ struct Shared {
     outlet: Arc<Outlet>,
     emptied: Wake,
     said_kept: AtomicBool,
-    trouble: Trouble,
 }
 
 /// The way to the endpoint, for one run of the element.
@@ -215,7 +213,6 @@ impl Poster {
             outlet,
             emptied,
             said_kept: AtomicBool::new(false),
-            trouble: Trouble::default(),
         });
         shared.show(&shared.state());
         let thread = Builder::new().name("dsframepost".into()).spawn({
@@ -296,7 +293,7 @@ impl Poster {
         if let Some(dropped) = dropped {
             let why = format!(
                 "as many as queue-size are waiting already{}; endpoint-spool would keep them",
-                shared.trouble.words()
+                shared.stats.trouble.words()
             );
             shared.warn_dropped(&why);
             shared.drop_all(dropped, Fate::DroppedOverflow);
@@ -704,15 +701,17 @@ impl Shared {
     }
 
     fn spill_all(&self, spool: &Spool) -> Option<std::io::Error> {
+        let mut passed = None;
         loop {
             let (number, post) = {
                 let state = self.state();
-                let first = state.queue.first()?;
-                (first.number, first.post.clone())
+                let next = state.queue.after(passed)?;
+                (next.number, next.post.clone())
             };
             match self.store(spool, number, &post, true) {
                 Stored::Kept | Stored::Gone => (),
-                Stored::NoRoom => return None,
+                // Smaller ones may fit.
+                Stored::NoRoom => passed = Some(number),
                 Stored::Failed(error) => return Some(error),
             }
         }

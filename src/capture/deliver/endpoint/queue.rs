@@ -119,16 +119,24 @@ impl Queue {
         Some(job)
     }
 
-    /// Takes the first post, if it has this number.
+    /// The first with a higher number; of all without one.
+    pub fn after(&self, number: Option<u64>) -> Option<&Entry> {
+        let mut entries = self.jobs.iter().flatten();
+        entries.find(|entry| number.is_none_or(|number| entry.number > number))
+    }
+
+    /// Takes the post with this number.
     pub fn pop(&mut self, number: u64) -> Option<Entry> {
-        let job = self.jobs.front_mut()?;
-        if job.front()?.number != number {
-            return None;
+        let is_it = |entry: &Entry| entry.number == number;
+        let at = self.jobs.iter().position(|job| job.iter().any(is_it))?;
+        let job = &mut self.jobs[at];
+        let entry = job.remove(job.iter().position(is_it)?);
+        let is_empty = job.is_empty();
+        if at == 0 {
+            self.is_begun = !is_empty;
         }
-        let entry = job.pop_front();
-        self.is_begun = !job.is_empty();
-        if !self.is_begun {
-            self.jobs.pop_front();
+        if is_empty {
+            self.jobs.remove(at);
         }
         self.posts -= 1;
         entry
@@ -173,7 +181,7 @@ mod tests {
             queue.push(job(numbers, &slip));
         }
         assert_eq!((queue.jobs(), queue.posts()), (3, 6));
-        assert!(queue.pop(1).is_none());
+        assert!(queue.pop(6).is_none());
         assert_eq!(queue.pop(0).map(|entry| entry.number), Some(0));
         // What is being sent is not dropped.
         assert_eq!(queue.idle_jobs(Some(1)), 2);
@@ -192,6 +200,24 @@ mod tests {
         assert_eq!(queue.drain().len(), 1);
         assert_eq!((queue.jobs(), queue.posts()), (0, 0));
         assert!(queue.pop_idle(None).is_none() && queue.first().is_none());
+    }
+
+    #[test]
+    fn a_post_can_be_taken_from_behind_others() {
+        let slip = Slip::new(None, 4);
+        let mut queue = Queue::default();
+        queue.push(job(0..2, &slip));
+        queue.push(job(2..4, &slip));
+        let after = |queue: &Queue, number| queue.after(number).map(|entry| entry.number);
+        assert_eq!(after(&queue, None), Some(0));
+        assert_eq!(after(&queue, Some(1)), Some(2));
+        assert_eq!(queue.pop(2).map(|entry| entry.number), Some(2));
+        assert_eq!(after(&queue, Some(1)), Some(3));
+        assert_eq!(queue.pop(3).map(|entry| entry.number), Some(3));
+        assert_eq!((queue.jobs(), queue.posts()), (1, 2));
+        assert_eq!(after(&queue, Some(1)), None);
+        // Nothing of the first is taken yet.
+        assert_eq!(queue.idle_jobs(None), 1);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::capture::deliver::{DeliverError, make_folder};
+
 use super::request::Post;
 
 /// Version of the files.
@@ -118,7 +120,10 @@ pub struct Opened {
 
 impl Spool {
     pub fn open(folder: &Path, max_bytes: u64, syncs: bool) -> io::Result<Opened> {
-        fs::create_dir_all(folder)?;
+        make_folder(folder, syncs).map_err(|error| match error {
+            DeliverError::Write { error, .. } => error,
+            error => io::Error::other(error.to_string()),
+        })?;
         let lock = File::options()
             .create(true)
             .truncate(false)
@@ -146,6 +151,11 @@ impl Spool {
                 // Of a run that was killed while it wrote. Should it stay, it only takes room.
                 let _ = fs::remove_file(entry.path());
                 continue;
+            }
+            // One that was set aside keeps its number to itself.
+            let bad = name.strip_suffix(".bad").map(|stem| format!("{stem}.post"));
+            if let Some(number) = bad.and_then(|name| number_of(&name)) {
+                next = next.max(number.saturating_add(1));
             }
             let Some(number) = number_of(name) else {
                 continue;
@@ -427,12 +437,9 @@ mod tests {
         let aside = spool.set_aside(1).unwrap();
         assert!(aside.ends_with("00000000000000000001.bad"));
         spool.unlock();
-        assert!(
-            Spool::open(folder.path(), 100, false)
-                .unwrap()
-                .index
-                .is_empty()
-        );
+        let again = Spool::open(folder.path(), 100, false).unwrap();
+        assert!(again.index.is_empty());
+        assert_eq!(again.next, 2);
     }
 
     #[test]

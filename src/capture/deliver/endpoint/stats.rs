@@ -13,6 +13,7 @@ use hdrhistogram::Histogram;
 use crate::times::Times;
 
 use super::breaker::Phase;
+use super::trouble::Trouble;
 
 #[derive(Debug)]
 pub struct EndpointStats {
@@ -30,6 +31,8 @@ pub struct EndpointStats {
     pub spooled: AtomicU64,
     pub spooled_bytes: AtomicU64,
     phase: AtomicU8,
+    /// Why the last attempt failed, until the server answers.
+    pub trouble: Trouble,
     /// Microseconds that accepted attempts took.
     post_time: Mutex<Histogram<u32>>,
     pub times: Times,
@@ -49,6 +52,8 @@ pub struct EndpointSnapshot {
     pub bytes: u64,
     /// closed, open or half-open.
     pub breaker: &'static str,
+    /// Why the last attempt failed, until the server answers.
+    pub trouble: Option<String>,
     /// ns.
     pub post_time_p50: u64,
     pub post_time_p99: u64,
@@ -69,6 +74,7 @@ impl Default for EndpointStats {
             spooled: AtomicU64::new(0),
             spooled_bytes: AtomicU64::new(0),
             phase: AtomicU8::new(Phase::Closed as u8),
+            trouble: Trouble::default(),
             post_time: Mutex::new(post_time),
             times: Times::default(),
         }
@@ -109,6 +115,7 @@ impl EndpointStats {
             spooled_bytes: of(&self.spooled_bytes),
             bytes: of(&self.bytes),
             breaker: self.phase().as_str(),
+            trouble: self.trouble.reason(),
             post_time_p50: post_time.value_at_quantile(0.5) * 1000,
             post_time_p99: post_time.value_at_quantile(0.99) * 1000,
         }
@@ -127,6 +134,7 @@ impl EndpointSnapshot {
             .field("spooled-bytes", self.spooled_bytes)
             .field("bytes", self.bytes)
             .field("breaker", self.breaker)
+            .field_if_some("trouble", self.trouble.as_ref())
             .field("post-time-p50", self.post_time_p50)
             .field("post-time-p99", self.post_time_p99)
             .build()

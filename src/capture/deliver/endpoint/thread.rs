@@ -53,7 +53,14 @@ impl Shared {
                 self.send(pick, &mut head, &mut credentials);
             }));
             if sent.is_err() {
-                self.fail(number, "posting went wrong; please report this");
+                let reason = "posting went wrong; please report this";
+                match self.spool {
+                    // It may go well another time.
+                    Some(_) if head.failed < self.rules.retry.retries => {
+                        self.put_off(number, &mut head, reason, None);
+                    }
+                    _ => self.fail(number, reason),
+                }
             }
         }
         self.state().running = false;
@@ -127,7 +134,7 @@ impl Shared {
             Outcome::Accepted => {
                 self.stats.record(begun.elapsed());
                 self.change("", |state| state.breaker.succeeded());
-                self.trouble.end();
+                self.stats.trouble.end();
                 head.failed = 0;
                 let bytes = post.body.size() as u64;
                 self.finish(number, Fate::Captured, || {
@@ -138,6 +145,7 @@ impl Shared {
             }
             Outcome::Refused(reason) => {
                 self.change("", |state| state.breaker.succeeded());
+                self.stats.trouble.end();
                 self.fail(number, &reason);
             }
             Outcome::Unauthorised(reason) => {
@@ -149,6 +157,7 @@ impl Shared {
                     self.put_off(number, head, &reason, None);
                 } else {
                     self.change("", |state| state.breaker.succeeded());
+                    self.stats.trouble.end();
                     self.fail(number, &reason);
                 }
             }
@@ -160,7 +169,9 @@ impl Shared {
     fn put_off(&self, number: u64, head: &mut Head, reason: &str, asked: Option<Duration>) {
         head.failed = head.failed.saturating_add(1);
         gst::debug!(CAT, "attempt {} of post {number}: {reason}", head.failed);
-        if self.trouble.note(reason) {
+        // One that the end breaks off is no trouble.
+        let is_news = !self.state().stopping && self.stats.trouble.note(reason, Instant::now());
+        if is_news {
             let text = format!("cannot post to {} for now: {reason}", self.rules.shown);
             self.outlet.info(&text);
         }

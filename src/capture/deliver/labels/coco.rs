@@ -207,8 +207,8 @@ fn journal_of(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn claim(journal: &Path, path: &Path) -> Result<File, DeliverError> {
-    make_folder(folder_of(journal))?;
+fn claim(journal: &Path, path: &Path, sync: bool) -> Result<File, DeliverError> {
+    make_folder(folder_of(journal), sync)?;
     // A pipe would hold up the start for ever.
     if fs::metadata(journal).is_ok_and(|meta| !meta.is_file()) {
         let error = io::Error::other("it is no file");
@@ -240,7 +240,7 @@ impl Coco {
         let mut folded = None;
         for suffix in 2.. {
             let journal = journal_of(&target);
-            let lock = claim(&journal, &target)?;
+            let lock = claim(&journal, &target, sync)?;
             let mut coco = Self::resume(&target, lock, sync)?;
             if coco.dirty {
                 let repaired = folded.get_or_insert_with(|| Repaired {

@@ -42,7 +42,7 @@ pub struct Mot {
 
 impl Mot {
     pub fn open(template: Template, on_exists: OnExists, sync: bool) -> Result<Self, DeliverError> {
-        make_folder(&template.folder())?;
+        make_folder(&template.folder(), sync)?;
         Ok(Self {
             template,
             on_exists,

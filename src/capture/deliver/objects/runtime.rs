@@ -11,7 +11,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 /// Look-ups of names at once: one that hangs is not to hold up the others.
 const LOOK_UPS: usize = 16;
@@ -32,10 +32,19 @@ impl Deref for Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_timeout(SHUTDOWN);
+        let Some(runtime) = self.0.take() else {
+            return;
+        };
+        match is_in_another() {
+            true => runtime.shutdown_background(),
+            false => runtime.shutdown_timeout(SHUTDOWN),
         }
     }
+}
+
+/// Applications change states in their own runtimes, and there none may be waited for.
+fn is_in_another() -> bool {
+    Handle::try_current().is_ok()
 }
 
 static SHARED: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
@@ -60,11 +69,25 @@ pub fn shared() -> io::Result<Arc<Shared>> {
 }
 
 /// What comes of it in time.
-pub fn wait<T>(runtime: &Runtime, limit: Duration, work: impl Future<Output = T>) -> io::Result<T> {
-    let bounded = async { tokio::time::timeout(limit, work).await };
-    runtime.block_on(bounded).map_err(|_| {
+pub fn wait<T: Send>(
+    runtime: &Runtime,
+    limit: Duration,
+    work: impl Future<Output = T> + Send,
+) -> io::Result<T> {
+    let late = || {
         let text = format!("no answer within {} s", limit.as_secs());
         io::Error::new(io::ErrorKind::TimedOut, text)
+    };
+    let bounded = async { tokio::time::timeout(limit, work).await.map_err(|_| late()) };
+    if !is_in_another() {
+        return runtime.block_on(bounded);
+    }
+    std::thread::scope(|scope| {
+        let waits = std::thread::Builder::new()
+            .name("dsframewait".into())
+            .spawn_scoped(scope, || runtime.block_on(bounded))?;
+        let broken = |_| Err(io::Error::other("waiting for an object store went wrong"));
+        waits.join().unwrap_or_else(broken)
     })
 }
 
@@ -72,6 +95,19 @@ pub fn wait<T>(runtime: &Runtime, limit: Duration, work: impl Future<Output = T>
 mod tests {
     use super::*;
     use std::sync::mpsc;
+
+    #[test]
+    fn applications_may_have_a_runtime_of_their_own() {
+        let theirs = Builder::new_current_thread().enable_all().build().unwrap();
+        theirs.block_on(async {
+            let runtime = shared().unwrap();
+            let second = Duration::from_secs(1);
+            assert_eq!(wait(&runtime, second, async { 3 }).unwrap(), 3);
+            let never = std::future::pending::<()>();
+            let error = wait(&runtime, second, never).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        });
+    }
 
     #[test]
     fn the_end_does_not_wait_for_a_look_up_that_hangs() {

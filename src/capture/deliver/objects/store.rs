@@ -5,8 +5,8 @@
 use std::fmt::Write;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
@@ -34,7 +34,11 @@ const RETRIES: usize = 5;
 const RETRY_FOR: Duration = Duration::from_secs(30);
 /// Of all tries together.
 const UPLOAD: Duration = Duration::from_secs(60);
+/// Of the parts of one, so that there is time to give them up.
+const UPLOAD_PARTS: Duration = Duration::from_secs(50);
 const DELETE: Duration = Duration::from_secs(5);
+/// After a deletion without an answer.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
 /// A server that is wrong is to be known before the pipeline starts.
 const PROBE: Duration = Duration::from_secs(15);
 const LIST: Duration = Duration::from_secs(300);
@@ -46,6 +50,8 @@ struct Inner {
     runtime: Arc<runtime::Shared>,
     on_exists: OnExists,
     claims: Claims,
+    /// When a deletion had no answer.
+    unanswered: Mutex<Option<Instant>>,
 }
 
 /// Where the objects of a run go.
@@ -160,12 +166,25 @@ impl Inner {
         }
         let upload = self.store.put_multipart(key).await?;
         let mut upload = WriteMultipart::new_with_chunk_size(upload, PART);
-        for part in bytes.chunks(PART) {
-            if let Err(error) = upload.wait_for_capacity(PARTS).await {
-                let _ = upload.abort().await;
-                return Err(error);
+        let parts = async {
+            for part in bytes.chunks(PART) {
+                upload.wait_for_capacity(PARTS).await?;
+                upload.write(part);
             }
-            upload.write(part);
+            // All have arrived.
+            upload.wait_for_capacity(1).await
+        };
+        let late = |_| {
+            Err(object_store::Error::Generic {
+                store: "upload in parts",
+                source: format!("not done within {} s", UPLOAD_PARTS.as_secs()).into(),
+            })
+        };
+        let sent = tokio::time::timeout(UPLOAD_PARTS, parts).await;
+        if let Err(error) = sent.unwrap_or_else(late) {
+            // Parts that stay cost money, and nobody sees them.
+            let _ = upload.abort().await;
+            return Err(error);
         }
         // Gives up the parts itself, if it fails.
         upload.finish().await.map(drop)
@@ -227,6 +246,7 @@ impl Objects {
             runtime,
             on_exists,
             claims: Claims::default(),
+            unanswered: Mutex::default(),
         };
         let key = inner.key(&probed)?;
         let probe = inner.probe(&key);
@@ -315,13 +335,23 @@ impl Uploaded {
         self.renamed
     }
 
-    /// Uploads what goes with it and is nothing without it.
-    pub fn upload_beside(&self, key: PathBuf, bytes: &[u8]) -> Result<Self, DeliverError> {
-        self.of.upload(&key, bytes, &PutMode::Overwrite)?;
+    /// Uploads what goes with it and is nothing without it. Of a picture that is gone, something of
+    /// that name may have stayed.
+    pub fn upload_beside(&self, path: PathBuf, bytes: &[u8]) -> Result<Self, DeliverError> {
+        let mode = match self.replaced {
+            true => PutMode::Overwrite,
+            false => PutMode::Create,
+        };
+        let mut key = path.clone();
+        let mut suffix = 1;
+        while !self.of.upload(&key, bytes, &mode)? {
+            suffix += 1;
+            key = with_suffix(&path, suffix);
+        }
         Ok(Self {
             of: self.of.clone(),
             key,
-            renamed: self.renamed,
+            renamed: self.renamed || suffix > 1,
             replaced: self.replaced,
             kept: self.replaced,
         })
@@ -332,12 +362,18 @@ impl Uploaded {
         self.kept = true;
     }
 
-    /// As far as the server lets it.
+    /// As far as the server lets it. One that does not answer is not asked again for each object of
+    /// a capture, which would hold up those that follow.
     pub fn delete(&self) {
-        if let Ok(key) = self.of.key(&self.key) {
-            let deleted = self.of.store.delete(&key);
-            let _ = runtime::wait(&self.of.runtime, DELETE, deleted);
+        let of = &self.of;
+        let Ok(key) = of.key(&self.key) else { return };
+        let unanswered = || of.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        if unanswered().is_some_and(|since| since.elapsed() < ASK_AGAIN) {
+            return;
         }
+        let deleted = of.store.delete(&key);
+        let answer = runtime::wait(&of.runtime, DELETE, deleted);
+        *unanswered() = answer.is_err().then(Instant::now);
     }
 }
 

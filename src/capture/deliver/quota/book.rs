@@ -60,7 +60,7 @@ pub struct Book {
     by_path: HashMap<Arc<Path>, Key>,
     total: Amount,
     next: u64,
-    /// Of the newest that was added by us: what follows is not older, whatever the clock says.
+    /// Of the newest there is: what we add is not older, whatever the clock says.
     newest: Option<SystemTime>,
     /// Their files could not be deleted. Not tried again before the next look into the folder.
     stuck: HashSet<Key>,
@@ -90,7 +90,6 @@ impl Book {
     pub fn add_newest(&mut self, group: Group) {
         let modified = group.files.iter().map(|file| file.modified).max();
         let modified = modified.max(self.newest);
-        self.newest = modified;
         self.add(modified.unwrap_or(SystemTime::UNIX_EPOCH), group);
     }
 
@@ -98,6 +97,7 @@ impl Book {
         if group.files.is_empty() {
             return;
         }
+        self.newest = self.newest.max(Some(modified));
         let key = (modified, self.next);
         self.next += 1;
         let mut kept = Kept::default();
@@ -130,12 +130,9 @@ impl Book {
         }
     }
 
-    /// The oldest that can be deleted, and has none of these files.
-    pub fn oldest(&self, spared: &[PathBuf]) -> Option<Oldest> {
-        let is_spared = |kept: &Kept| {
-            let mut files = kept.0.iter();
-            !spared.is_empty() && files.any(|(path, _)| spared.iter().any(|s| **s == **path))
-        };
+    /// The oldest that can be deleted, and has no file that is to stay.
+    pub fn oldest(&self, is_to_stay: impl Fn(&Path) -> bool) -> Option<Oldest> {
+        let is_spared = |kept: &Kept| kept.0.iter().any(|(path, _)| is_to_stay(path));
         let mut groups = self.groups.iter();
         let (key, kept) =
             groups.find(|(key, kept)| !self.stuck.contains(key) && !is_spared(kept))?;
@@ -158,15 +155,16 @@ impl Book {
         }
     }
 
-    /// Others deleted and added files. What is known to belong together stays so.
-    pub fn update(&mut self, groups: Vec<Group>) {
+    /// Others deleted and added files. What is known to belong together stays so, and nothing is
+    /// learned of files that came or went since the folder was looked into.
+    pub fn update(&mut self, groups: Vec<Group>, since: &HashSet<PathBuf>) {
         self.stuck.clear();
         let files = groups.iter().flat_map(|group| &group.files);
         let there: HashMap<&Path, u64> = files.map(|file| (&*file.path, file.bytes)).collect();
         let gone: Vec<_> = self
             .by_path
             .keys()
-            .filter(|path| !there.contains_key(&***path))
+            .filter(|path| !there.contains_key(&***path) && !since.contains(&***path))
             .cloned()
             .collect();
         gone.iter().for_each(|path| self.forget(path));
@@ -229,7 +227,7 @@ mod tests {
 
     fn order(book: &mut Book) -> Vec<String> {
         std::iter::from_fn(|| {
-            let oldest = book.oldest(&[])?;
+            let oldest = book.oldest(|_| false)?;
             book.deleted(&oldest);
             Some(oldest.files[0].to_str().unwrap().to_owned())
         })
@@ -239,7 +237,10 @@ mod tests {
     #[test]
     fn what_is_added_is_the_newest_and_what_is_found_has_its_time() {
         let mut book = Book::default();
-        book.update(vec![group(&[("b", 5, 1)], 1), group(&[("a", 7, 1)], 1)]);
+        book.update(
+            vec![group(&[("b", 5, 1)], 1), group(&[("a", 7, 1)], 1)],
+            &HashSet::new(),
+        );
         // By a clock that went back.
         book.add_newest(group(&[("c", 9, 1), ("c.txt", 9, 2)], 1));
         book.add_newest(group(&[("d", 8, 1)], 1));
@@ -250,12 +251,15 @@ mod tests {
                 bytes: 6
             }
         );
-        book.update(vec![
-            group(&[("a", 7, 3)], 1),
-            group(&[("c", 9, 1), ("c-annotated", 9, 5), ("c.txt", 9, 2)], 1),
-            group(&[("d", 8, 1)], 1),
-            group(&[("e", 6, 1)], 1),
-        ]);
+        book.update(
+            vec![
+                group(&[("a", 7, 3)], 1),
+                group(&[("c", 9, 1), ("c-annotated", 9, 5), ("c.txt", 9, 2)], 1),
+                group(&[("d", 8, 1)], 1),
+                group(&[("e", 6, 1)], 1),
+            ],
+            &HashSet::new(),
+        );
         assert_eq!(
             book.total(),
             Amount {
@@ -266,6 +270,26 @@ mod tests {
         assert_eq!(order(&mut book), ["e", "a", "c", "d"]);
         assert_eq!(book.total(), Amount::default());
         assert!(book.by_path.is_empty() && book.groups.is_empty());
+    }
+
+    #[test]
+    fn ours_are_newer_than_what_a_clock_ahead_has_left() {
+        let mut book = Book::default();
+        book.update(vec![group(&[("a", 900, 1)], 1)], &HashSet::new());
+        book.add_newest(group(&[("b", 3, 1)], 1));
+        book.add_newest(group(&[("c", 4, 1)], 1));
+        assert_eq!(order(&mut book), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn what_came_or_went_during_a_look_is_as_it_is_known() {
+        let mut book = Book::default();
+        for name in ["a", "b", "c"] {
+            book.add_newest(group(&[(name, 1, 1)], 1));
+        }
+        let since = ["b", "d"].map(PathBuf::from).into();
+        book.update(vec![group(&[("a", 1, 1)], 1)], &since);
+        assert_eq!(order(&mut book), ["a", "b"]);
     }
 
     #[test]
@@ -289,7 +313,7 @@ mod tests {
         for (name, copy) in [("a", "a2"), ("b", "b2"), ("c", "c2")] {
             book.add_newest(group(&[(name, 1, 1), (copy, 1, 1)], 1));
         }
-        let a = book.oldest(&[]).unwrap();
+        let a = book.oldest(|_| false).unwrap();
         book.is_stuck(&a, &a.files[..1]);
         assert_eq!(
             book.total(),
@@ -298,12 +322,12 @@ mod tests {
                 bytes: 5
             }
         );
-        let spared = [PathBuf::from("b2")];
+        let spares = |path: &Path| path == Path::new("b2");
+        assert_eq!(book.oldest(spares).unwrap().files[0], Path::new("c").into());
         assert_eq!(
-            book.oldest(&spared).unwrap().files[0],
-            Path::new("c").into()
+            book.oldest(|_| false).unwrap().files[0],
+            Path::new("b").into()
         );
-        assert_eq!(book.oldest(&[]).unwrap().files[0], Path::new("b").into());
     }
 
     proptest! {
@@ -319,7 +343,7 @@ mod tests {
                         book.add_newest(group(&[(&name, bytes, bytes)], 1));
                         there.insert(name, bytes);
                     }
-                    1 => if let Some(oldest) = book.oldest(&[]) {
+                    1 => if let Some(oldest) = book.oldest(|_| false) {
                         book.deleted(&oldest);
                         for file in &oldest.files {
                             there.remove(file.to_str().unwrap());
@@ -328,12 +352,12 @@ mod tests {
                     2 => {
                         there.remove(&name);
                         let all = there.iter().map(|(n, b)| group(&[(n, 3, *b)], 1)).collect();
-                        book.update(all);
+                        book.update(all, &HashSet::new());
                     }
                     _ => {
                         there.insert(name, bytes);
                         let all = there.iter().map(|(n, b)| group(&[(n, 3, *b)], 1)).collect();
-                        book.update(all);
+                        book.update(all, &HashSet::new());
                     }
                 }
                 let expected = Amount {

@@ -8,6 +8,7 @@
 mod book;
 mod scan;
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -23,7 +24,7 @@ use crate::capture::name::without_suffix;
 
 use super::{DeliverError, OpenError, failed};
 use book::{Amount, Book};
-use scan::{Found, Group, look};
+use scan::{Found, Group, Scanned, look};
 
 pub use scan::{Belonging, LabelFiles};
 
@@ -31,6 +32,8 @@ pub use scan::{Belonging, LabelFiles};
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// But not so often that it takes more than one part in so many of the time.
 const SHARE: u32 = 50;
+/// A look that takes longer is not waited for.
+const QUICK: Duration = Duration::from_millis(5);
 /// A capture that got no room is not followed by another attempt before so long.
 const HOLD_OFF: Duration = Duration::from_secs(1);
 /// File systems may give back late what is deleted. So often is asked again for one capture.
@@ -65,12 +68,20 @@ struct Place {
     publishing: Vec<(u64, Arc<[PathBuf]>)>,
     next: u64,
     looked: Option<(Instant, Duration)>,
+    /// While a thread looks into the folder: what came and went since it began.
+    since: Option<HashSet<PathBuf>>,
 }
 
 impl Place {
     fn is_due(&self) -> bool {
-        self.looked
-            .is_none_or(|(when, took)| when.elapsed() >= LOOK_AGAIN.max(took * SHARE))
+        self.since.is_none()
+            && self
+                .looked
+                .is_none_or(|(when, took)| when.elapsed() >= LOOK_AGAIN.max(took * SHARE))
+    }
+
+    fn is_quick(&self) -> bool {
+        self.looked.is_none_or(|(_, took)| took < QUICK)
     }
 
     /// `now`: at the start, by the clock of the file system.
@@ -80,16 +91,34 @@ impl Place {
             None => rules.scan(),
             Some(now) => rules.clean(now),
         };
+        self.learn(begun, scanned, &HashSet::new())
+    }
+
+    fn learn(
+        &mut self,
+        begun: Instant,
+        scanned: Scanned,
+        since: &HashSet<PathBuf>,
+    ) -> Result<(), DeliverError> {
         self.looked = Some((Instant::now(), begun.elapsed()));
         let mut groups = scanned.map_err(|(path, error)| failed(&path)(error))?;
-        let is_counted =
-            |path: &Path| self.book.amount_of(path).is_some() || !self.is_being_published(path);
+        let is_counted = |path: &Path| {
+            !since.contains(path)
+                && (self.book.amount_of(path).is_some() || !self.is_being_published(path))
+        };
         groups
             .iter_mut()
             .for_each(|group| group.files.retain(|file| is_counted(&file.path)));
         groups.retain(|group| !group.files.is_empty());
-        self.book.update(groups);
+        self.book.update(groups, since);
         Ok(())
+    }
+
+    /// A file came or went.
+    fn note(&mut self, path: &Path) {
+        if let Some(since) = &mut self.since {
+            since.insert(path.to_owned());
+        }
     }
 
     fn is_being_published(&self, path: &Path) -> bool {
@@ -100,7 +129,11 @@ impl Place {
 
     fn release(&mut self, id: u64, reserved: Amount) {
         self.reserved.sub(reserved);
-        self.publishing.retain(|(known, _)| *known != id);
+        let published = self.publishing.iter().position(|(known, _)| *known == id);
+        if let Some(at) = published {
+            let (_, names) = self.publishing.swap_remove(at);
+            names.iter().for_each(|name| self.note(name));
+        }
     }
 }
 
@@ -125,7 +158,7 @@ pub struct Quota {
     rules: Belonging,
     folder: PathBuf,
     place: Arc<Mutex<Place>>,
-    said: Mutex<Said>,
+    said: Arc<Mutex<Said>>,
     stopped: AtomicBool,
     /// Pictures that were deleted.
     rotated: AtomicU64,
@@ -148,12 +181,16 @@ pub struct Room {
     place: Arc<Mutex<Place>>,
     reserved: Amount,
     id: u64,
+    is_counted: bool,
     is_kept: bool,
 }
 
 impl Room {
     /// The capture has its names. Those that are pictures are said to be.
     fn keep<'a>(mut self, files: impl IntoIterator<Item = (&'a Path, bool)>) {
+        if !self.is_counted {
+            return;
+        }
         let found = files.into_iter().filter_map(|(path, is_picture)| {
             Some(Found {
                 is_picture,
@@ -165,6 +202,7 @@ impl Room {
         };
         // In one step: others count it as reserved or as there, never as both.
         let mut place = lock(&self.place);
+        group.files.iter().for_each(|file| place.note(&file.path));
         place.book.add_newest(group);
         place.release(self.id, self.reserved);
         drop(place);
@@ -213,6 +251,7 @@ impl Quota {
             }
         }
         let place = Self::place(&rules);
+        // Also where nothing is counted, for what a killed run was writing.
         lock(&place)
             .look(&rules, Some(now))
             .map_err(OpenError::of("location"))?;
@@ -221,7 +260,7 @@ impl Quota {
             rules,
             folder,
             place,
-            said: Mutex::default(),
+            said: Arc::default(),
             stopped: AtomicBool::new(false),
             rotated: AtomicU64::new(0),
         })
@@ -237,6 +276,12 @@ impl Quota {
         let place = Arc::<Mutex<Place>>::default();
         places.push((rules.clone(), Arc::downgrade(&place)));
         place
+    }
+
+    /// Whether it matters what is there. To keep room free, it need only be known to delete some.
+    fn counts(&self) -> bool {
+        let limits = &self.limits;
+        limits.max_files > 0 || limits.max_bytes > 0 || limits.on_full == OnFull::Rotate
     }
 
     pub fn on_full(&self) -> OnFull {
@@ -273,8 +318,11 @@ impl Quota {
 
     fn find_room(&self, need: &Need) -> Result<Room, Shortage> {
         let mut place = lock(&self.place);
-        if place.is_due() {
-            self.look(&mut place);
+        if self.counts() && place.is_due() {
+            match place.is_quick() {
+                true => note_unreadable(&self.said, place.look(&self.rules, None)),
+                false => self.look_aside(&mut place),
+            }
         }
         let mut replaced = Amount::default();
         let known = need.replaces.iter();
@@ -304,17 +352,28 @@ impl Quota {
             place: self.place.clone(),
             reserved,
             id,
+            is_counted: self.counts(),
             is_kept: false,
         })
     }
 
-    fn look(&self, place: &mut Place) {
-        let Err(error) = place.look(&self.rules, None) else {
-            return;
-        };
-        let mut said = lock(&self.said);
-        if !std::mem::replace(&mut said.unreadable, true) {
-            said.news.push(error);
+    /// Looks into the folder while captures go on. The thread owns what it touches, and is left to
+    /// itself at the end: a disk may never answer.
+    fn look_aside(&self, place: &mut Place) {
+        place.since = Some(HashSet::new());
+        let thread = std::thread::Builder::new().name("dsframelook".into());
+        let (rules, shared, said) = (self.rules.clone(), self.place.clone(), self.said.clone());
+        let started = thread.spawn(move || {
+            let begun = Instant::now();
+            let scanned = rules.scan();
+            let mut place = lock(&shared);
+            let since = place.since.take().unwrap_or_default();
+            let learned = place.learn(begun, scanned, &since);
+            drop(place);
+            note_unreadable(&said, learned);
+        });
+        if started.is_err() {
+            place.since = None;
         }
     }
 
@@ -393,11 +452,19 @@ impl Quota {
         })
     }
 
-    /// Deletes the oldest until so much is gone. Returns what is.
+    /// Deletes the oldest until so much is gone, but for these and what is just put in place of
+    /// something older. Returns what is.
     fn delete(&self, place: &mut Place, missing: Amount, spared: &[PathBuf]) -> Amount {
         let mut gone = Amount::default();
         while gone.pictures < missing.pictures || gone.bytes < missing.bytes {
-            let Some(oldest) = place.book.oldest(spared) else {
+            let publishing = place.publishing.iter().flat_map(|(_, names)| names.iter());
+            let is_to_stay = |path: &Path| {
+                spared
+                    .iter()
+                    .chain(publishing.clone())
+                    .any(|it| **it == *path)
+            };
+            let Some(oldest) = place.book.oldest(is_to_stay) else {
                 break;
             };
             let is_gone = |path: &Path| match fs::remove_file(path) {
@@ -412,6 +479,7 @@ impl Quota {
                 }
                 deleted.push(path.clone());
             }
+            deleted.iter().for_each(|path| place.note(path));
             if deleted.len() == oldest.files.len() {
                 place.book.deleted(&oldest);
                 gone.add(oldest.amount);
@@ -502,6 +570,14 @@ impl Quota {
             said.news
                 .push(refusal(property, format!("{reason}; {then}")));
         }
+    }
+}
+
+fn note_unreadable(said: &Mutex<Said>, learned: Result<(), DeliverError>) {
+    let Err(error) = learned else { return };
+    let mut said = lock(said);
+    if !std::mem::replace(&mut said.unreadable, true) {
+        said.news.push(error);
     }
 }
 

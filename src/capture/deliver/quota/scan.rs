@@ -55,6 +55,9 @@ pub struct Group {
     pub files: Vec<Found>,
 }
 
+/// What is there, or the folder that cannot be read.
+pub type Scanned = Result<Vec<Group>, (PathBuf, io::Error)>;
+
 impl Belonging {
     fn is_other(&self, path: &Path) -> bool {
         let is_named = |template: &Template| template.read_suffixed(path).is_some();
@@ -117,13 +120,13 @@ impl Belonging {
     }
 
     /// All that is there of it.
-    pub fn scan(&self) -> Result<Vec<Group>, (PathBuf, io::Error)> {
+    pub fn scan(&self) -> Scanned {
         self.walk(&mut |_| ())
     }
 
     /// The same, and deletes what a killed run was writing. `now` is by the clock of the file
     /// system.
-    pub fn clean(&self, now: SystemTime) -> Result<Vec<Group>, (PathBuf, io::Error)> {
+    pub fn clean(&self, now: SystemTime) -> Scanned {
         self.walk(&mut |path| {
             if is_left_behind(path, now) {
                 // Should it stay, it is as before.
@@ -132,7 +135,7 @@ impl Belonging {
         })
     }
 
-    fn walk(&self, left_behind: &mut dyn FnMut(&Path)) -> Result<Vec<Group>, (PathBuf, io::Error)> {
+    fn walk(&self, left_behind: &mut dyn FnMut(&Path)) -> Scanned {
         let mut found = Vec::new();
         let levels = self.pictures.levels();
         let folder = self.pictures.folder();
@@ -166,9 +169,21 @@ impl Belonging {
                 }
             }
         }
-        for (picture, group) in &mut groups {
-            let labels = self.named(picture).and_then(|path| look(&path));
-            group.files.extend(labels);
+        // One that several crops share goes with the newest of them.
+        let mut labels: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+        for (picture, group) in &groups {
+            let Some(path) = self.named(picture) else {
+                continue;
+            };
+            let owner = labels.entry(path).or_insert_with(|| picture.clone());
+            if groups.get(owner).and_then(Group::order) < group.order() {
+                owner.clone_from(picture);
+            }
+        }
+        for (path, picture) in labels {
+            if let Some(group) = groups.get_mut(&picture) {
+                group.files.extend(look(&path));
+            }
         }
         let mut groups: Vec<_> = groups.into_values().collect();
         groups.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -449,5 +464,22 @@ mod tests {
             ..rules
         };
         assert_eq!(rules.named(Path::new("o/1/7.jpg")), None);
+    }
+    #[test]
+    fn labels_that_crops_share_go_with_the_newest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("0007.txt");
+        fs::write(&path, "x").unwrap();
+        let template = folder.path().join("{frame:04}.txt");
+        let labels = LabelFiles::Named(Template::parse(template.to_str().unwrap()).unwrap());
+        let rules = rules("o/{frame}-{object}.jpg", labels);
+        let crops = [("o/7-0.jpg", 4), ("o/7-1.jpg", 6), ("o/7-2.jpg", 5)];
+        let groups = rules.group(crops.map(|(name, time)| found(name, time)).into());
+        let expected = [
+            "o/7-0.jpg".to_owned(),
+            "o/7-2.jpg".to_owned(),
+            format!("o/7-1.jpg {}", path.display()),
+        ];
+        assert_eq!(names(&groups), expected.map(|names| (names, 1)));
     }
 }
