@@ -415,3 +415,26 @@ fn what_cannot_begin_ends_with_2() {
         assert!(!output.stderr.is_empty());
     }
 }
+
+/// Versions as NVIDIA's files have them, of which this machine need have none.
+#[test]
+fn versions_are_read_as_they_are_written() {
+    let program = r#"
+from machine import driver, toolkit
+
+closed = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 19:39:15 UTC 2024"
+opened = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  565.57.01  Release Build  (dvs-builder@U16)"
+assert driver(closed + "\nGCC version: 12.3.0") == "535.183.01"
+assert driver(opened + "\nGCC version: 12.3.0") == "565.57.01"
+assert driver("") is None and driver(None) is None
+assert toolkit('{"cuda": {"name": "CUDA SDK", "version": "12.6.3"}}') == "12.6.3"
+for text in (None, "", "{", "{}", "[]", "null", '"cuda"', '{"cuda": null}', '{"cuda": "12"}', '{"cuda": {}}'):
+    assert toolkit(text) is None, text
+"#;
+    let mut command = Command::new("python3");
+    command
+        .args(["-c", program])
+        .env("PYTHONPATH", repository().join("tests/deepstream"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    well(command);
+}

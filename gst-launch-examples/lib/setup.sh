@@ -105,9 +105,26 @@ install_missing() {
     fi
 }
 
-# install_optional FUNCTION: the same, and a failure is only a line.
+# install_optional FUNCTION: the same, and a failure is only a line. One package after the other: apt-get
+# installs none of several if there is one that the distribution does not have.
 install_optional() {
-    ( install_missing "$1" ) || echo "Going on without it."
+    local packages package
+    mapfile -t packages < <("$1" | missing_packages)
+    [[ ${#packages[@]} -gt 0 ]] || return 0
+
+    echo "Missing here, and not needed: ${packages[*]}"
+    if ! command -v apt-get >/dev/null; then
+        echo "There is no apt-get. Going on without them."
+        return 0
+    fi
+    if ! as_root apt-get update -q; then
+        echo "Going on without them."
+        return 0
+    fi
+    for package in "${packages[@]}"; do
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$package" ||
+            echo "$package cannot be had here. Going on without it."
+    done
 }
 
 # require_rust: cargo of the version that Cargo.toml asks for, or a clear way to it.

@@ -4,7 +4,7 @@
 
 //! A run as others see it: its metrics, and its latest captures on the live page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
@@ -14,7 +14,7 @@ use gst::prelude::*;
 use crate::codec::Encoding;
 use crate::fault::Fault;
 use crate::monitor::gallery::{self, MAX_OBJECTS, MAX_PICTURE, MAX_PICTURES, Object, Picture};
-use crate::monitor::{GALLERY, Registered, Report, Samples, Server, families};
+use crate::monitor::{GALLERY, Notes, Registered, Report, Samples, Server, families};
 
 use super::CAT;
 use super::config::Config;
@@ -27,7 +27,7 @@ use super::stats::{ChannelSnapshot, Counts, Stats};
 
 /// Captures of an element that are shown in a second, at most.
 const SHOWN_PER_SECOND: u32 = 30;
-/// Streams with metrics of their own. The others are one.
+/// Streams with metrics of their own: those that came first. The others are one.
 const MAX_STREAMS: usize = 256;
 
 /// What a run listens on, which is known before there is a run.
@@ -80,6 +80,7 @@ impl Watch {
         let report = CaptureReport {
             stats: stats.clone(),
             run: Arc::downgrade(run),
+            own: OwnStreams::default(),
             not_shown: not_shown.clone(),
         };
         let registered = Registered::new(&element.name(), "capture", Arc::new(report));
@@ -109,9 +110,22 @@ impl Watch {
     }
 }
 
+/// Which streams have metrics of their own. One that has them keeps them: its counters would end
+/// else, and those of the others jump.
+#[derive(Debug, Default)]
+struct OwnStreams(Mutex<BTreeSet<u32>>);
+
+impl OwnStreams {
+    fn has(&self, stream: u32) -> bool {
+        let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        own.contains(&stream) || (own.len() < MAX_STREAMS && own.insert(stream))
+    }
+}
+
 struct CaptureReport {
     stats: Arc<Stats>,
     run: Weak<Run>,
+    own: OwnStreams,
     not_shown: Arc<AtomicU64>,
 }
 
@@ -152,15 +166,16 @@ impl CaptureReport {
 impl Report for CaptureReport {
     fn samples(&self, element: &str, samples: &mut Samples) {
         let stats = self.stats.snapshot();
-        let own = stats.streams.len().min(MAX_STREAMS);
-        let (own, others) = stats.streams.split_at(own);
-        for stream in own {
-            add_counts(samples, element, &stream.stream.to_string(), &stream.counts);
+        let mut others: Option<Counts> = None;
+        for stream in &stats.streams {
+            if self.own.has(stream.stream) {
+                add_counts(samples, element, &stream.stream.to_string(), &stream.counts);
+            } else {
+                others.get_or_insert_default().add(&stream.counts);
+            }
         }
-        if !others.is_empty() {
-            let mut sum = Counts::default();
-            others.iter().for_each(|stream| sum.add(&stream.counts));
-            add_counts(samples, element, "other", &sum);
+        if let Some(others) = &others {
+            add_counts(samples, element, "other", others);
         }
         for (family, value) in [
             (&families::PICTURES, stats.pictures),
@@ -212,6 +227,13 @@ impl Report for CaptureReport {
             let in_flight = counts.in_flight;
             samples.count(&families::CHANNEL_IN_FLIGHT, [element, name], in_flight);
         }
+    }
+
+    /// Why the server of the endpoint is not posted to, as `endpoint`.
+    fn notes(&self) -> Notes {
+        let endpoint = self.stats.snapshot().endpoint;
+        let trouble = endpoint.and_then(|snapshot| snapshot.trouble);
+        trouble.map(|text| ("endpoint", text)).into_iter().collect()
     }
 }
 
@@ -303,7 +325,7 @@ impl Shown {
                 place,
                 label: gallery::text(&detection.label),
                 confidence: detection.confidence,
-                track: detection.track_id,
+                track: detection.track_id.map(|id| id.to_string()),
                 matched: is_match(&place),
                 bounds: [bounds.left, bounds.top, bounds.width, bounds.height],
             })
@@ -327,5 +349,23 @@ impl Shown {
             pictures_total: self.total,
             note: self.note,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Streams are counted in the order of their ids, and may come in any.
+    #[test]
+    fn a_stream_with_metrics_of_its_own_keeps_them() {
+        let own = OwnStreams::default();
+        let last = 1000 + MAX_STREAMS as u32;
+        assert!((1000..last - 1).all(|stream| own.has(stream)));
+        // One place is left.
+        assert!(own.has(7));
+        assert!(!own.has(3) && !own.has(last));
+        assert!((1000..last - 1).all(|stream| own.has(stream)));
+        assert!(own.has(7) && !own.has(3));
     }
 }

@@ -14,8 +14,13 @@ const SPACE: [char; 5] = [' ', '\t', '\r', '\x0b', '\x0c'];
 
 pub fn parse(text: &str) -> Result<Document, Problem> {
     let scanned = scan(text)?;
+    // GLib keeps blanks at the end of a value, where nobody sees them; one that is meant is \s.
+    let lines: Vec<_> = text
+        .split('\n')
+        .map(|line| line.trim_end_matches(SPACE))
+        .collect();
     let file = KeyFile::new();
-    file.load_from_data(text, KeyFileFlags::NONE)
+    file.load_from_data(&lines.join("\n"), KeyFileFlags::NONE)
         .map_err(|error| Problem::new(format!("is not INI: {}", error.message())))?;
     let mut builder = Builder::default();
     for group in scanned.groups {

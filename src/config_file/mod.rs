@@ -107,7 +107,7 @@ impl ConfigFile {
     }
 
     /// What is wrong with properties, with the line that says so. `stream`: with those of a stream.
-    /// Properties that were `given` otherwise are not the file's.
+    /// Properties that were `given` otherwise are not the file's, whatever it says beside them.
     pub fn explain(
         &self,
         error: SettingsError,
@@ -117,17 +117,27 @@ impl ConfigFile {
         let SettingsError { property, reason } = error;
         let of_stream = stream.and_then(|stream| self.streams.get(&stream));
         let line_in = |said: &[Said]| said.iter().find(|it| it.name == property).map(|it| it.line);
-        let line = match is_given(property) {
-            true => None,
-            false => of_stream
-                .and_then(|it| line_in(&it.said))
-                .or_else(|| line_in(&self.said)),
-        };
         let path = self.path.display();
+        if is_given(property) {
+            let with = match (stream, of_stream) {
+                (Some(stream), Some(group)) => format!(
+                    "with group \"stream-{stream}\" of {path}, line {}",
+                    group.line
+                ),
+                _ => format!("{PROPERTY} is {path}"),
+            };
+            return SettingsError {
+                property,
+                reason: format!("{reason} ({with})"),
+            };
+        }
+        let line = of_stream
+            .and_then(|it| line_in(&it.said))
+            .or_else(|| line_in(&self.said))
+            .or(of_stream.map(|it| it.line));
         let group = stream.map_or(String::new(), |stream| {
             format!("group \"stream-{stream}\": ")
         });
-        let line = line.or(of_stream.map(|it| it.line));
         match line {
             Some(line) => SettingsError {
                 property: PROPERTY,

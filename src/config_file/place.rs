@@ -13,8 +13,12 @@ pub enum Kind {
     Plain,
     /// A name that is filled in.
     Template,
+    /// A file or folder, a name with a number in it (`%06d`), or a glob: what is there to be read.
+    Pattern,
     /// The name of a channel, which may be `unix:` and the template of a path.
     Channel,
+    /// The name of one channel, which may be `unix:` and a path.
+    Address,
     /// A file, or `env:` and the name of a variable.
     FileOrVariable,
 }
@@ -22,7 +26,7 @@ pub enum Kind {
 /// `value` as it is meant by a file in `folder`.
 pub fn resolve(value: String, kind: Kind, folder: &Path) -> Result<String, String> {
     let (scheme, path) = match kind {
-        Kind::Channel => match value.strip_prefix("unix:") {
+        Kind::Channel | Kind::Address => match value.strip_prefix("unix:") {
             Some(path) => ("unix:", path),
             None => return Ok(value),
         },
@@ -42,7 +46,8 @@ pub fn resolve(value: String, kind: Kind, folder: &Path) -> Result<String, Strin
     };
     let folder = match kind {
         Kind::Template | Kind::Channel => escaped(folder),
-        Kind::Plain | Kind::FileOrVariable => folder.to_owned(),
+        Kind::Pattern => before_pattern(folder, path),
+        Kind::Plain | Kind::Address | Kind::FileOrVariable => folder.to_owned(),
     };
     let separator = match folder.ends_with('/') {
         true => "",
@@ -61,6 +66,24 @@ fn escaped(folder: &str) -> String {
         escaped.push(letter);
     }
     escaped
+}
+
+/// And so it is before a number pattern or a glob, unless there is something of just this name, which
+/// is what is meant then.
+fn before_pattern(folder: &str, path: &str) -> String {
+    if Path::new(folder).join(path).exists() {
+        return folder.to_owned();
+    }
+    let is_glob = path.contains(['*', '?', '[']);
+    let has_number = path.contains("%d") || path.contains("%0");
+    if has_number || (path.contains('%') && !is_glob) {
+        folder.replace('%', "%%")
+    } else if is_glob {
+        // A folder may look as if it had a number in it.
+        glob::Pattern::escape(folder).replace('%', "[%]")
+    } else {
+        folder.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -96,12 +119,38 @@ mod tests {
             ("unix:cam", Channel, "/etc/a%", "unix:/etc/a%%/cam"),
             ("unix:/run/cam", Channel, "/etc/a", "unix:/run/cam"),
             ("unix:", Channel, "/etc/a", "unix:"),
+            ("cam%", Address, "/a%", "cam%"),
+            ("unix:cam", Address, "/a%{b}", "unix:/a%{b}/cam"),
+            ("unix:/run/%", Address, "/a%", "unix:/run/%"),
+            ("p.jpg", Pattern, "/a%[1]", "/a%[1]/p.jpg"),
+            ("-", Pattern, "/a%", "-"),
+            ("p_%06d.jpg", Pattern, "/50%{a}", "/50%%{a}/p_%06d.jpg"),
+            ("%d/[1].jpg", Pattern, "/50%[a]", "/50%%[a]/%d/[1].jpg"),
+            ("100%%.jpg", Pattern, "/50%", "/50%%/100%%.jpg"),
+            ("*.jpg", Pattern, "/a [1]?*", "/a [[]1[]][?][*]/*.jpg"),
+            ("*.jpg", Pattern, "/a%d", "/a[%]d/*.jpg"),
+            ("5% off/*.jpg", Pattern, "/a%", "/a[%]/5% off/*.jpg"),
+            ("*.jpg", Pattern, "/a", "/a/*.jpg"),
+            ("/b%/*.jpg", Pattern, "/a%", "/b%/*.jpg"),
             ("env:TOKEN", FileOrVariable, "/etc/a", "env:TOKEN"),
             ("env:TOKEN", Plain, "/etc/a", "/etc/a/env:TOKEN"),
             ("token", FileOrVariable, "/etc/a", "/etc/a/token"),
         ] {
             let got = resolve(value.into(), kind, Path::new(folder));
             assert_eq!(got.as_deref(), Ok(want), "{value} {kind:?}");
+        }
+    }
+    /// As the source looks for it: what is there under just this name wins over a pattern.
+    #[test]
+    fn names_that_look_like_patterns_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("50%");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("a_%d[1].png"), b"x").unwrap();
+        for (value, escaped) in [("a_%d[1].png", false), ("b_%d[1].png", true)] {
+            let got = resolve(value.into(), Kind::Pattern, &folder).unwrap();
+            let name = if escaped { "50%%" } else { "50%" };
+            assert!(got.ends_with(&format!("/{name}/{value}")), "{got}");
         }
     }
 }

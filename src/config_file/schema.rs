@@ -121,6 +121,13 @@ impl Schema<'_> {
                 ));
             }
             (None, Some(digits)) if !self.per_stream.is_empty() => {
+                let is_number = !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
+                if is_number && digits.parse::<u32>().is_err() {
+                    return wrong(format!(
+                        "group \"{name}\" names no stream: the ids of sources go to {}",
+                        u32::MAX
+                    ));
+                }
                 let stream = digits.parse::<u32>().unwrap_or_default();
                 return wrong(format!(
                     "group \"{name}\" names no stream: write \"{STREAM}{stream}\" for the \

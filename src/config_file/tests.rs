@@ -169,7 +169,7 @@ fn line_ends_and_marks_make_no_difference() {
 }
 
 /// What a file of either syntax says, with what is said about it.
-const WRONG: [(&str, &str, &str); 80] = [
+const WRONG: [(&str, &str, &str); 84] = [
     ("a.yml", "", "is empty"),
     ("a.yml", "  \n\n", "is empty"),
     ("a.yml", "# only\n", "is empty but for comments"),
@@ -396,6 +396,16 @@ const WRONG: [(&str, &str, &str); 80] = [
     ),
     (
         "a.yml",
+        "stream-4294967296:\n  interval: 1\n",
+        "line 1: group \"stream-4294967296\" names no stream: the ids of sources go to 4294967295",
+    ),
+    (
+        "a.yml",
+        "stream-099999999999:\n  interval: 1\n",
+        "line 1: group \"stream-099999999999\" names no stream: the ids of sources go to 4294967295",
+    ),
+    (
+        "a.yml",
         "interval:\n",
         "line 1: key \"interval\" is in no group: put it into group \"property\"",
     ),
@@ -423,6 +433,11 @@ const WRONG: [(&str, &str, &str); 80] = [
         "a.yml",
         "property:\n  interval: ${X}\n",
         "line 2: key \"interval\": environment variable X is not set: set it, or write ${X:-otherwise}",
+    ),
+    (
+        "a.yml",
+        "property:\n  location: a/${NONE:-{stream}}.jpg\n",
+        "line 2: key \"location\": a { in a ${...}, which ends at the first }: no braces can be in it",
     ),
     (
         "a.yml",
@@ -514,6 +529,11 @@ const WRONG: [(&str, &str, &str); 80] = [
     (
         "a.txt",
         "[property]\nlocation=a\\d\n",
+        "line 2: key \"location\" has a backslash that stands for nothing: \\s, \\n, \\t, \\r and \\\\ are known, and the last is a backslash",
+    ),
+    (
+        "a.txt",
+        "[property]\nlocation=a\\ \n",
         "line 2: key \"location\" has a backslash that stands for nothing: \\s, \\n, \\t, \\r and \\\\ are known, and the last is a backslash",
     ),
     (
@@ -627,6 +647,10 @@ fn texts_are_kept_as_they_are() {
         ("", ""),
         ("a # b", "a # b"),
         ("a=b", "a=b"),
+        (" a b \t \r", "a b"),
+        ("a\\s \t", "a "),
+        ("a\\\\ ", "a\\"),
+        (" \t", ""),
     ] {
         let file = parse("a.ini", &format!("[property]\ncondition={written}\n")).unwrap();
         assert_eq!(told(&file.said), [("condition", want.to_owned(), 2)]);

@@ -50,6 +50,12 @@ pub fn expand(text: &str, lookup: Lookup<'_>) -> Result<String, String> {
         let Some((inner, behind)) = inner.split_once('}') else {
             return Err("a ${ without its }".into());
         };
+        // Where NAME is set nobody would see that a part of what follows was left over.
+        if inner.contains('{') {
+            return Err(
+                "a { in a ${...}, which ends at the first }: no braces can be in it".into(),
+            );
+        }
         rest = behind;
         let (name, otherwise) = match inner.split_once(":-") {
             Some((name, otherwise)) => (name, Some(otherwise)),

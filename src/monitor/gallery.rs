@@ -56,7 +56,8 @@ pub struct Object {
     pub place: usize,
     pub label: String,
     pub confidence: Option<f32>,
-    pub track: Option<u64>,
+    /// A number, as text: browsers round what is above 2^53.
+    pub track: Option<String>,
     /// It was asked for.
     pub matched: bool,
     /// Left, top, width, height.

@@ -29,7 +29,7 @@ mod server;
 pub use address::Listen;
 #[cfg(feature = "monitor")]
 pub use {
-    registry::{Registered, Report},
+    registry::{Notes, Registered, Report},
     samples::Samples,
     server::{ListenError, Server},
 };

@@ -4,19 +4,28 @@
 
 //! Which elements are running in this process, and what they say about themselves.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde_json::{Value as Json, json};
 
 use crate::mem::cuda::Gpu;
 
-use super::families;
 use super::samples::Samples;
+use super::{families, gallery};
+
+/// Texts that an element has to say to people, by what they are about.
+pub type Notes = BTreeMap<&'static str, String>;
 
 /// An element that can be asked how it is doing, from any thread and at any time.
 pub trait Report: Send + Sync {
     /// `element` is the label that its samples carry.
     fn samples(&self, element: &str, samples: &mut Samples);
+
+    /// For the page alone.
+    fn notes(&self) -> Notes {
+        Notes::new()
+    }
 }
 
 struct Entry {
@@ -112,7 +121,12 @@ pub fn state() -> Json {
     let of_one = |(name, kind, report): (Arc<str>, &str, Arc<dyn Report>)| {
         let mut samples = Samples::default();
         report.samples(&name, &mut samples);
-        json!({ "name": &*name, "kind": kind, "samples": samples.to_json() })
+        let mut notes = report.notes();
+        for note in notes.values_mut() {
+            // It may be what a server said.
+            *note = gallery::text(note);
+        }
+        json!({ "name": &*name, "kind": kind, "samples": samples.to_json(), "notes": notes })
     };
     let elements: Vec<_> = running().into_iter().map(of_one).collect();
     json!({
@@ -156,5 +170,31 @@ mod tests {
         drop((first, third, again));
         assert!(!metrics().contains("same"));
         assert!(metrics().contains("dsframe_build_info{version="));
+    }
+    struct Noting;
+
+    impl Report for Noting {
+        fn samples(&self, _: &str, _: &mut Samples) {}
+
+        fn notes(&self) -> Notes {
+            Notes::from([("endpoint", "x".repeat(gallery::MAX_TEXT + 1))])
+        }
+    }
+
+    #[test]
+    fn notes_are_there_and_cut() {
+        let (noting, silent) = (Arc::new(Noting), Arc::new(Fixed(0)));
+        let noting = Registered::new("noting", "capture", noting);
+        let silent = Registered::new("silent", "capture", silent);
+        let state = state();
+        let elements = state["elements"].as_array().unwrap();
+        let notes = |of: &Registered| {
+            let mut elements = elements.iter();
+            let found = elements.find(|it| it["name"] == **of.name());
+            found.unwrap()["notes"].clone()
+        };
+        let text = format!("{}…", "x".repeat(gallery::MAX_TEXT));
+        assert_eq!(notes(&noting), json!({ "endpoint": text }));
+        assert_eq!(notes(&silent), json!({}));
     }
 }

@@ -182,6 +182,13 @@ fn what_was_set_otherwise_is_not_the_file_s() {
     );
     check_text(
         "a.yml",
+        "property:\n  location: a/%d.jpg\nstream-3:\n  interval: 5\n",
+        "interval-time=7",
+        "property \"interval-time\": cannot be combined with interval: unset one (with group \
+         \"stream-3\" of FILE, line 3)",
+    );
+    check_text(
+        "a.yml",
         "property:\n  interval: 3\n",
         "",
         "property \"location\": nothing would be captured: set location=out/%06d.jpg for \

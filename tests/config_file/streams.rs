@@ -176,13 +176,25 @@ fn every_stream_goes_by_its_own_rules() {
 
 /// A feed into `location` and `log` of the folder, by these groups of a file.
 fn feed(folder: &TempDir, property: &str, streams: &str) -> (Feed, TempDir) {
+    feed_with(folder, property, streams, &[])
+}
+
+/// The same with what is set on the element.
+fn feed_with(
+    folder: &TempDir,
+    property: &str,
+    streams: &str,
+    given: &[(&str, &str)],
+) -> (Feed, TempDir) {
     let of_file = tempfile::tempdir().unwrap();
     let (location, log) = (at(folder, NAMES), at(folder, "log"));
     let text = format!(
         "property:\n  location: '{location}'\n  log-location: '{log}'\n{property}\n{streams}\n"
     );
     let file = write(&of_file, "a.yml", &text);
-    let feed = Feed::plain("", &[("config-file-path", file.to_str().unwrap())]);
+    let mut properties = vec![("config-file-path", file.to_str().unwrap())];
+    properties.extend(given);
+    let feed = Feed::plain("", &properties);
     (feed, of_file)
 }
 
@@ -227,6 +239,30 @@ stream-4: {mode: metadata, dedupe: best, best-window: 200000000, post-roll: 0}
     got.retain(|take| take.0 != 4);
     assert_eq!(
         got,
+        want.map(|(stream, frame, reason)| taken(stream, frame, reason))
+    );
+}
+
+/// Nothing gives way to what a stream says in vain, as the element says otherwise.
+#[test]
+fn what_is_set_on_the_element_leaves_the_rest_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let property = "  mode: metadata\n  min-objects: 2\n  cooldown: 100000000";
+    let streams = "stream-1: {mode: interval}";
+    let (feed, _file) = feed_with(&folder, property, streams, &[("mode", "either")]);
+    let mut muxer = Muxer::new(Generation::C);
+    feed.begin(&muxer.caps());
+    for number in 0..8 {
+        let objects = if number < 3 { 1 } else { 2 };
+        let mut shot =
+            Shot::new(1, number).with((0..objects).map(|track| tracked("person", track, 0.9)));
+        shot.time = number as u64 * 40 * MS;
+        feed.push(muxer.batch(&[shot]));
+    }
+    feed.end_silently();
+    let want = [(1, 0, "interval"), (1, 3, "metadata"), (1, 6, "metadata")];
+    assert_eq!(
+        takes(&folder),
         want.map(|(stream, frame, reason)| taken(stream, frame, reason))
     );
 }

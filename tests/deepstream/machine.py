@@ -50,9 +50,21 @@ def inspect(name):
     return said("gst-inspect-1.0", name)
 
 
+def driver(text):
+    """From /proc/driver/nvidia/version, which says for what machine the open modules are."""
+    return first(r"Kernel Module(?: for \S+)?\s+([0-9.]+)", text)
+
+
+def toolkit(text):
+    """From version.json of CUDA. None where it is not what it should be."""
+    try:
+        return json.loads(text)["cuda"]["version"]
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
 def versions(deepstream):
     gpus = said("nvidia-smi", "--query-gpu=name,driver_version,memory.total,compute_cap", "--format=csv,noheader")
-    toolkit = json.loads(read("/usr/local/cuda/version.json") or "{}")
     system = read("/etc/os-release")
     elements = {}
     for name in ("nvdsgst_multistream", "nvdsgst_infer", "nvvideoconvert", "nvvideo4linux2"):
@@ -63,10 +75,10 @@ def versions(deepstream):
         "new-nvstreammux": os.environ.get("USE_NEW_NVSTREAMMUX") == "yes",
         "plugin": first(r"^\s+Version\s+(\S+)", inspect("dsframe")),
         "gstreamer": first(r"GStreamer (\S+)", said("gst-inspect-1.0", "--version")),
-        "driver": first(r"Kernel Module[^0-9]*([0-9.]+)", read("/proc/driver/nvidia/version")),
+        "driver": driver(read("/proc/driver/nvidia/version")),
         "gpus": gpus.splitlines() if gpus else [],
         "cuda-of-driver": first(r"CUDA Version:\s*([0-9.]+)", said("nvidia-smi")),
-        "cuda-toolkit": (toolkit.get("cuda") or {}).get("version"),
+        "cuda-toolkit": toolkit(read("/usr/local/cuda/version.json")),
         "system": first(r'^PRETTY_NAME="?([^"\n]*)', system),
         "glibc": platform.libc_ver()[1],
         "machine": platform.machine(),

@@ -2,7 +2,7 @@
 // Licensed under Apache-2.0 or MIT, at your option; see LICENSE-APACHE and LICENSE-MIT.
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! The receiver of the documentation receives.
+//! The receivers of the documentation receive.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command};
@@ -18,10 +18,10 @@ impl Drop for Killed {
     }
 }
 
-#[test]
-fn the_documented_receiver_runs() {
+/// The one in this place of the page.
+fn check(place: usize, body: &str) {
     let text = include_str!("../../docs/endpoint.md");
-    let script = text.split("```python\n").nth(1).unwrap();
+    let script = text.split("```python\n").nth(place).unwrap();
     let script = script.split("```").next().unwrap();
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
@@ -39,7 +39,7 @@ fn the_documented_receiver_runs() {
     });
     play_well(&format!(
         "dsframeinject num-buffers=5 ! video/x-raw,width=64,height=48 ! dsframecapture \
-         endpoint=http://localhost:{port}/captures"
+         endpoint=http://localhost:{port}/captures endpoint-body={body}"
     ));
     let mut received = files(folder.path());
     received.retain(|name| name.ends_with("-0.jpg"));
@@ -47,4 +47,14 @@ fn the_documented_receiver_runs() {
     for name in received {
         crate::common::pictures::read(&folder.path().join(name));
     }
+}
+
+#[test]
+fn the_documented_receiver_runs() {
+    check(1, "json");
+}
+
+#[test]
+fn that_of_pictures_as_they_are_runs() {
+    check(2, "binary");
 }

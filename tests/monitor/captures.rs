@@ -67,7 +67,7 @@ fn they_say_what_the_log_says() {
             assert_eq!(shown[at]["label"], object["label"]);
             assert_eq!(shown[at]["confidence"], object["confidence"]);
             assert_eq!(shown[at]["box"], object["box"]);
-            assert_eq!(shown[at]["track"], object["track_id"]);
+            assert_eq!(shown[at]["track"], object["track_id"].to_string());
             assert_eq!(shown[at]["matched"], true);
         }
         // The very bytes of the file.

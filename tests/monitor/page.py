@@ -302,8 +302,27 @@ class PageTest(unittest.TestCase):
         self.until(page, lambda: page.locator(".element").count() == 2, "both elements")
         self.assert_quiet(line)
 
+    def assert_tables_fit(self, page):
+        wide = page.eval_on_selector_all(
+            ".table", "all => all.filter(it => it.scrollWidth > it.clientWidth).map(it => it.innerText)"
+        )
+        self.assertEqual(wide, [], "no table scrolls sideways")
+
+    def assert_server_is_left_alone(self, page):
+        server = page.locator(".table", has_text="Server")
+        rows = server.locator("tbody tr")
+        expect(rows.nth(0)).to_have_text("Stateleft alone")
+        expect(rows.nth(1).locator("td.name")).to_have_text("Because")
+        expect(rows.nth(1).locator("td").nth(1)).not_to_be_empty()
+
     def test_a_phone_shows_captures_or_numbers(self):
-        line = self.stage.scene(streams=16, fps=20)
+        # Nobody listens there, and that is known at once.
+        line = self.stage.scene(
+            "mode=interval interval=1 endpoint=http://127.0.0.1:1/ endpoint-breaker-threshold=1 "
+            f"endpoint-spool={self.stage.folder}/spool",
+            streams=16,
+            fps=20,
+        )
         page = self.open(line, (390, 844))
         page.wait_for_selector(".card")
         self.assertFalse(page.locator("#elements").is_visible())
@@ -313,8 +332,14 @@ class PageTest(unittest.TestCase):
         self.until(page, lambda: page.locator("tbody tr").count() >= 16, "a row for each stream")
         width = page.evaluate("document.documentElement.scrollWidth")
         self.assertLessEqual(width, 390)
+        self.assert_server_is_left_alone(page)
+        self.assert_tables_fit(page)
         page.click("#swap")
         expect(page.locator("#grid")).to_be_visible()
+        page = self.open(line)
+        self.until(page, lambda: page.locator("tbody tr").count() >= 16, "a row for each stream")
+        self.assert_server_is_left_alone(page)
+        self.assert_tables_fit(page)
         self.assert_quiet(line)
 
 

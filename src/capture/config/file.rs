@@ -93,7 +93,7 @@ pub fn schema(inherited: &[glib::ParamSpec]) -> Schema<'_> {
 
 /// Properties of all streams that what one stream says of its own leaves no room for: they would be
 /// errors beside it, and most of them could not be unset.
-fn giving_way(own: &[Said]) -> Vec<&'static str> {
+fn giving_way<'a>(own: impl Iterator<Item = &'a Said>) -> Vec<&'static str> {
     let mut away = Vec::new();
     for said in own {
         match said.name {
@@ -153,14 +153,19 @@ impl Config {
                     ),
                 );
             }
-            let gives_way = giving_way(&of_stream.said);
+            // What is set on the element is that of the stream, too, and not what is said here.
+            let own = of_stream.said.iter().filter(|said| !given.has(said.name));
+            let gives_way = giving_way(own);
             let common = file
                 .said
                 .iter()
                 .filter(|said| !gives_way.contains(&said.name));
             let settings = given.over(common.chain(&of_stream.said));
-            let own = rules(&settings, config.pictures.is_some())
-                .map_err(|error| explain(error, Some(stream)))?;
+            // As for all streams: pictures that are only posted are not taken more seldom.
+            let pictures = config.pictures.as_ref();
+            let to_location = pictures.is_some_and(|it| it.template.is_some());
+            let own =
+                rules(&settings, to_location).map_err(|error| explain(error, Some(stream)))?;
             config.stream_rules.insert(stream, own);
         }
         Ok((config, file))
@@ -168,5 +173,38 @@ impl Config {
 
     pub fn rule_book(&self) -> RuleBook {
         RuleBook::new(self.rules.clone(), self.stream_rules.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Config {
+        gst::init().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.yml");
+        std::fs::write(&path, text).unwrap();
+        let mut given = Given::<Settings>::default();
+        given.settings.config_file_path = path.to_str().map(str::to_owned);
+        Config::read(&given, &[]).unwrap().0
+    }
+
+    /// Whatever else a group of a stream says, it is taken as often as all streams are.
+    #[test]
+    fn a_group_of_its_own_does_not_change_the_interval() {
+        for property in [
+            "endpoint: 'http://127.0.0.1:1/'",
+            "location: a/%d.jpg",
+            "location: a/%d.jpg, endpoint: 'http://127.0.0.1:1/'",
+            "log-location: log",
+        ] {
+            let config = read(&format!(
+                "property: {{{property}}}\nstream-3: {{start-time: 5}}\n"
+            ));
+            let own = &config.stream_rules[&3];
+            assert_eq!(own.when, config.rules.when, "{property}");
+            assert_eq!(own.start, Some(5), "{property}");
+        }
     }
 }

@@ -17,9 +17,9 @@ use super::{Config, Settings};
 pub const INHERITED: [&str; 2] = ["do-timestamp", "num-buffers"];
 
 const PATHS: [(&str, Kind); 3] = [
-    ("channel", Kind::Channel),
-    ("location", Kind::Plain),
-    ("metadata-location", Kind::Plain),
+    ("channel", Kind::Address),
+    ("location", Kind::Pattern),
+    ("metadata-location", Kind::Pattern),
 ];
 
 pub fn schema(inherited: &[glib::ParamSpec]) -> Schema<'_> {

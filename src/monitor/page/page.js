@@ -66,6 +66,8 @@ const captors = new Set();
 function clear() {
   captures = [];
   last = known = 0;
+  streams.clear();
+  labels.clear();
   $("grid").replaceChildren();
   for (const panel of panels.values()) panel.node.remove();
   panels.clear();
@@ -442,9 +444,9 @@ function gauge(parent, name) {
   };
 }
 
-// Rows by name; those that are gone leave.
-function table(parent, heads) {
-  const node = make("div", "table");
+// Rows by name, in the order of the values; those that are gone leave.
+function table(parent, heads, kind = "") {
+  const node = make("div", `table ${kind}`.trim());
   node.tabIndex = 0;
   const inner = make("table");
   const head = make("tr");
@@ -465,14 +467,16 @@ function table(parent, heads) {
         rows.delete(name);
       }
     }
+    let place = body.firstElementChild;
     for (const [name, ...cells] of values) {
       let row = rows.get(name);
       if (!row) {
         row = make("tr");
         row.append(make("td", "name", name), ...cells.map(() => make("td")));
         rows.set(name, row);
-        body.append(row);
       }
+      if (row === place) place = place.nextElementSibling;
+      else body.insertBefore(row, place);
       cells.forEach(([text, bad], number) => {
         const cell = row.children[number + 1];
         say(cell, text);
@@ -576,6 +580,7 @@ function endpointRows(row) {
   const spooled = `${count(row.dsframe_endpoint_spooled)}, ${bytes(row.dsframe_endpoint_spooled_bytes)}`;
   return [
     ["State", [BREAKER[breaker] ?? "–", breaker !== 0]],
+    ...(row.because ? [["Because", [row.because, true]]] : []),
     ["Posted", [count(row.posted)]],
     ["Took", [duration(posts ? spent / posts : 0)]],
     ["Waiting", [count(row.dsframe_endpoint_waiting)]],
@@ -600,7 +605,7 @@ function capturePanel(node, kind, tiles, plots, history) {
   const queue = gauge(node, "Queue");
   const byStream = table(node, ["Stream", "Seen", "Captured", "Dropped", "Failed", "Pending"]);
   const byChannel = table(node, CHANNEL_HEADS);
-  const posts = table(node, ENDPOINT_HEADS);
+  const posts = table(node, ENDPOINT_HEADS, "wordy");
   const others = listed(node);
   return (of, now) => {
     const { total, values } = of;
@@ -694,6 +699,7 @@ function showElements(state, now) {
       $("elements").append(shown.node);
     }
     const of = summed(element.samples);
+    of.endpoint.because = element.notes?.endpoint;
     if (element.kind === "capture") captors.add(element.name);
     for (const stream of of.streams.keys()) {
       if (/^\d+$/.test(stream)) streams.add(Number(stream));
