@@ -138,25 +138,6 @@ fn visible() -> Vec<String> {
     names
 }
 
-/// Every frame, none of which may be dropped.
-fn rig(location: &str, properties: &[(&str, &str)]) -> Rig {
-    let mut all = vec![
-        ("interval", "1"),
-        ("overflow", "block"),
-        ("location", location),
-    ];
-    all.extend(properties);
-    Rig::new(&all)
-}
-
-fn texts(messages: &Messages) -> Vec<String> {
-    messages
-        .warnings()
-        .into_iter()
-        .map(|(_, text)| text)
-        .collect()
-}
-
 #[test]
 fn the_same_bytes_as_in_files_with_labels_and_lines() {
     if !is_child() {
@@ -178,10 +159,14 @@ fn the_same_bytes_as_in_files_with_labels_and_lines() {
             ("workers", "4"),
             ("log-location", &log),
         ];
-        let rig = rig(location, &more);
+        let rig = Rig::saving(location, &more);
         rig.push_all(0..40);
         let messages = rig.end();
-        assert!(texts(&messages).is_empty(), "{:?}", texts(&messages));
+        assert!(
+            messages.warning_texts().is_empty(),
+            "{:?}",
+            messages.warning_texts()
+        );
         assert_eq!(rig.count("captured"), 40);
         lines(log.as_ref())
     };
@@ -222,11 +207,11 @@ fn what_exists_is_kept_numbered_on_replaced_or_an_error() {
         );
     }
     let run = |on_exists: &str, numbers: std::ops::Range<u64>| {
-        let rig = rig("s3://bucket/e/%d.raw", &[("on-exists", on_exists)]);
+        let rig = Rig::saving("s3://bucket/e/%d.raw", &[("on-exists", on_exists)]);
         rig.push_all(numbers);
         let messages = rig.end();
         let counts = ["captured", "failed", "renamed"].map(|name| rig.count(name));
-        (counts, texts(&messages))
+        (counts, messages.warning_texts())
     };
     assert_eq!(run("fail", 0..2).0, [2, 0, 0]);
     assert_eq!(run("suffix", 10..12).0, [2, 0, 2]);
@@ -346,7 +331,7 @@ fn a_server_that_goes_away_costs_what_comes_then() {
     }
     let folder = TempDir::new().unwrap();
     let log = at(&folder, "log.jsonl");
-    let rig = rig(
+    let rig = Rig::saving(
         "s3://bucket/g/%d.raw",
         &[("log-location", &log), ("queue-size", "64")],
     );
@@ -358,7 +343,7 @@ fn a_server_that_goes_away_costs_what_comes_then() {
     rig.push_all(5..8);
     until("failures", || rig.count("failed") == 3);
     let messages = rig.end();
-    let texts = texts(&messages);
+    let texts = messages.warning_texts();
     assert!(texts[0].contains("s3://bucket/g/"), "{texts:?}");
     assert_eq!(lines(log.as_ref()).len(), 5);
     for number in 0..5 {
@@ -375,7 +360,7 @@ fn a_server_that_hangs_holds_up_the_end_no_longer_than_it_may() {
         let test = "a_server_that_hangs_holds_up_the_end_no_longer_than_it_may";
         return against(&server, test, &[]);
     }
-    let rig = rig("s3://bucket/h/%d.raw", &[("drain-timeout", "500000000")]);
+    let rig = Rig::saving("s3://bucket/h/%d.raw", &[("drain-timeout", "500000000")]);
     rig.push_all(0..1);
     until("the first", || rig.count("captured") == 1);
     let server: i32 = std::env::var("SERVER").unwrap().parse().unwrap();
@@ -384,7 +369,7 @@ fn a_server_that_hangs_holds_up_the_end_no_longer_than_it_may() {
     rig.push_all(1..4);
     let messages = rig.finish();
     assert!(messages.eos());
-    let texts = texts(&messages);
+    let texts = messages.warning_texts();
     assert!(
         texts
             .iter()
@@ -405,7 +390,7 @@ fn what_is_not_delivered_does_not_stay() {
         };
         return against(&server, "what_is_not_delivered_does_not_stay", &[]);
     }
-    let rig = rig(
+    let rig = Rig::saving(
         "s3://bucket/n/%d.raw",
         &[
             ("log-location", "/dev/full"),

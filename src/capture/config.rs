@@ -422,12 +422,12 @@ fn labels(
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::super::select::{Every, When};
     use super::*;
     use std::num::NonZeroU64;
 
-    fn check(change: impl FnOnce(&mut Settings)) -> Result<Config, SettingsError> {
+    pub fn check(change: impl FnOnce(&mut Settings)) -> Result<Config, SettingsError> {
         let mut settings = Settings {
             location: Some("out/%06d.jpg".into()),
             ..Settings::default()

@@ -71,6 +71,11 @@ impl Messages {
         })
     }
 
+    pub fn warning_texts(&self) -> Vec<String> {
+        let texts = self.warnings().into_iter();
+        texts.map(|(_, text)| text).collect()
+    }
+
     fn texts(
         &self,
         pick: impl Fn(gst::MessageView) -> Option<glib::Error>,

@@ -52,6 +52,17 @@ impl Rig {
         rig
     }
 
+    /// Playing numbered frames, every one of which is to be saved there.
+    pub fn saving(location: &str, more: &[(&str, &str)]) -> Self {
+        let mut properties = vec![
+            ("interval", "1"),
+            ("overflow", "block"),
+            ("location", location),
+        ];
+        properties.extend(more);
+        Self::new(&properties)
+    }
+
     /// Playing frames of another kind.
     pub fn of(info: &VideoInfo, properties: &[(&str, &str)]) -> Self {
         let rig = Self::stopped(properties);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 
 use crate::common::{at, files, until};
-use crate::kit::{all, fates, numbers, only_warning, posts, rig, warnings};
+use crate::kit::{all, fates, numbers, only_warning, posts, rig};
 use crate::server::{Answer, OK, Server};
 
 #[test]
@@ -156,7 +156,7 @@ fn a_spool_that_does_not_answer_does_not_hold_the_end() {
     let messages = rig.finish();
     rig.stop();
     assert!(begun.elapsed() < Duration::from_secs(50));
-    let said = warnings(&messages).join("\n");
+    let said = messages.warning_texts().join("\n");
     assert!(said.contains("10 posts were not sent"), "{said}");
     assert_eq!(rig.count("dropped-timeout"), 10);
     crate::common::check_accounts(&rig.element);
@@ -179,7 +179,7 @@ fn an_open_breaker_is_not_waited_for_where_there_is_a_spool() {
     rig.push_all(0..10);
     let messages = rig.end();
     assert_eq!(server.requests().len(), 1);
-    let said = warnings(&messages);
+    let said = messages.warning_texts();
     assert!(
         said.iter().any(|it| it.contains("10 posts are kept")),
         "{said:?}"
@@ -228,7 +228,7 @@ fn eos_after_max_has_a_bound() {
         let mut said = Vec::new();
         until("EOS", || {
             let messages = rig.messages();
-            said.extend(warnings(&messages));
+            said.extend(messages.warning_texts());
             messages.eos()
         });
         let said = said.join("\n");

@@ -188,7 +188,7 @@ fn a_server_that_is_down_is_left_alone() {
             .contains("nothing listens at")
     );
     assert_eq!(told.get("endpoint"), Ok(format!("http://{address}/")));
-    let warnings = crate::kit::warnings(&messages);
+    let warnings = messages.warning_texts();
     let opened = warnings
         .iter()
         .filter(|it| it.contains("is left alone for 60000 ms"));

@@ -69,15 +69,9 @@ pub fn fates(element: &gst::Element) -> [u64; 5] {
     ["posted", "failed", "dropped", "waiting", "spooled"].map(|name| posts(element, name))
 }
 
-/// The texts of all warnings.
-pub fn warnings(messages: &Messages) -> Vec<String> {
-    let texts = messages.warnings().into_iter();
-    texts.map(|(_, text)| text).collect()
-}
-
 #[track_caller]
 pub fn only_warning(messages: &Messages) -> String {
-    let mut warnings = warnings(messages);
+    let mut warnings = messages.warning_texts();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     warnings.remove(0)
 }

@@ -17,7 +17,7 @@ use gstdsframe::frame::{View, ViewMut, code};
 
 use crate::common::pictures::info;
 use crate::common::{LIMIT, Messages, at, count, files, launch, play};
-use crate::kit::{all, fates, posts, warnings};
+use crate::kit::{all, fates, posts};
 use crate::server::{Answer, OK, Request, Server};
 
 const FRAMES: u64 = 10_000;
@@ -60,7 +60,7 @@ fn play_out(line: &str) -> (gst::Element, Vec<String>) {
     }
     pipeline.set_state(gst::State::Null).unwrap();
     crate::common::check_accounts(&capture);
-    (capture, warnings(&messages))
+    (capture, messages.warning_texts())
 }
 
 /// Says which moments are random, so that they can be had again.

@@ -9,7 +9,7 @@ use std::thread;
 use gst::prelude::*;
 
 use crate::common::{at, until};
-use crate::kit::{all, fates, numbers, posts, rig, warnings};
+use crate::kit::{all, fates, numbers, posts, rig};
 use crate::server::{Answer, OK, Server};
 
 /// One that answers the first request when it is told to.
@@ -78,7 +78,7 @@ fn drops_are_those_of_the_queue_and_files_are_written_all_the_same() {
             let messages = rig.end();
             assert_eq!(numbers(&server.requests()), expected, "{overflow}");
             assert_eq!(fates(&rig.element), [4, 0, 96, 0, 0]);
-            let said = warnings(&messages).join("\n");
+            let said = messages.warning_texts().join("\n");
             assert!(
                 said.contains("are dropped: as many as queue-size are waiting already"),
                 "{said}"
@@ -158,7 +158,8 @@ fn a_frame_rate_is_not_changed_by_a_server_that_hangs() {
     assert_eq!((rig.count("seen"), rig.count("captured")), (2000, 2000));
     assert_eq!(fates(&rig.element), [0, 0, 2000, 0, 0]);
     assert!(
-        warnings(&messages)
+        messages
+            .warning_texts()
             .join("")
             .contains("within drain-timeout (100 ms) and are lost")
     );

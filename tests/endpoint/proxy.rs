@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use crate::common::{child, is_child};
-use crate::kit::{all, fates, numbers, rig_at, warnings};
+use crate::kit::{all, fates, numbers, rig_at};
 use crate::server::Server;
 
 /// For a host that no resolver has.
@@ -85,7 +85,7 @@ fn posts_through(test: &str, scheme: &str, greet: fn(&mut TcpStream) -> std::io:
         rig.push_all(0..3);
         let messages = rig.end();
         assert_eq!(fates(&rig.element), [3, 0, 0, 0, 0]);
-        assert!(warnings(&messages).is_empty());
+        assert!(messages.warning_texts().is_empty());
         return;
     }
     let server = Server::new();

@@ -12,7 +12,7 @@ use gst::prelude::*;
 
 use crate::common::rig::Rig;
 use crate::common::{at, until};
-use crate::kit::{all, fates, numbers, posts, properties, rig, warnings};
+use crate::kit::{all, fates, numbers, posts, properties, rig};
 use crate::launch::{command, finish, line};
 use crate::server::{Answer, OK, Request, Server};
 
@@ -85,7 +85,7 @@ fn without_a_spool_a_refused_token_fails_the_capture() {
     let messages = rig.end();
     assert_eq!(fates(&rig.element), [0, 3, 0, 0, 0]);
     assert_eq!(server.requests().len(), 3);
-    let said = warnings(&messages).join("\n");
+    let said = messages.warning_texts().join("\n");
     assert!(
         said.contains("answers 401") && said.contains("endpoint-token-file"),
         "{said}"
@@ -113,7 +113,12 @@ fn with_a_spool_captures_wait_for_a_good_token() {
     until("all are sent", || posts(&rig.element, "posted") == 10);
     let messages = rig.end();
     assert_eq!(numbers(&server.accepted()), all(10));
-    assert!(warnings(&messages).join("").contains("endpoint-token-file"));
+    assert!(
+        messages
+            .warning_texts()
+            .join("")
+            .contains("endpoint-token-file")
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::common::rig::Rig;
 use crate::common::{at, files, until};
-use crate::kit::{all, breaker, fates, number, numbers, posts, properties, rig, warnings};
+use crate::kit::{all, breaker, fates, number, numbers, posts, properties, rig};
 use crate::launch::{finish, line};
 use crate::server::{Answer, OK, Server};
 
@@ -43,7 +43,7 @@ fn a_restart_sends_what_was_kept_before_what_is_new() {
         // What was kept is safe, and so captured.
         assert_eq!(rig.count("captured"), 20);
         assert_eq!(fates(&rig.element), [0, 0, 0, 0, total as u64]);
-        let said = warnings(&messages);
+        let said = messages.warning_texts();
         let left = format!("{total} posts are kept in {spool} and are sent by the next run");
         assert!(said.contains(&left), "{said:?}");
         assert_eq!(said.len(), 2, "{said:?}");
@@ -180,7 +180,7 @@ fn what_is_torn_or_foreign_is_passed_over_and_said() {
     let messages = second.end();
     assert_eq!(numbers(&server.accepted()), [0, 2, 5, 0, 1]);
     assert_eq!(fates(&second.element), [5, 3, 0, 0, 0]);
-    let said = warnings(&messages).join("\n");
+    let said = messages.warning_texts().join("\n");
     assert!(
         said.contains("endpoint-spool") && said.contains("00000000000000000001.bad"),
         "{said}"
@@ -227,7 +227,7 @@ fn the_bound_counts_what_earlier_runs_left() {
         assert_eq!(spooled + dropped, 40, "{overflow}");
         assert!((18..=20).contains(&spooled), "{overflow}: {spooled}");
         assert!(posts(&second.element, "spooled-bytes") <= bound.parse::<u64>().unwrap());
-        let said = warnings(&messages).join("\n");
+        let said = messages.warning_texts().join("\n");
         assert!(said.contains("endpoint-spool-max-bytes"), "{said}");
         server.set(|_| OK);
         let third = rig(&server, &more);
@@ -282,7 +282,7 @@ fn a_folder_that_takes_nothing_is_said_and_nothing_stops() {
     let messages = rig.end();
     let [_, failed, dropped, _, spooled] = fates(&rig.element);
     assert_eq!((failed, dropped, spooled), (0, 19, 1));
-    let said = warnings(&messages).join("\n");
+    let said = messages.warning_texts().join("\n");
     assert!(said.contains("cannot keep a post in"), "{said}");
 }
 
@@ -305,7 +305,7 @@ fn a_refused_post_is_passed_over() {
     let messages = second.end();
     assert_eq!(numbers(&server.accepted()), [0, 1, 3, 4]);
     assert_eq!(fates(&second.element), [4, 1, 0, 0, 0]);
-    let said = warnings(&messages).join("");
+    let said = messages.warning_texts().join("");
     assert!(
         said.contains("answers 413") && said.contains("quality"),
         "{said}"
@@ -336,7 +336,8 @@ fn the_pipeline_goes_on_while_the_server_hangs() {
     assert_eq!(posts(&rig.element, "posted"), 0);
     let messages = rig.end();
     assert!(
-        warnings(&messages)
+        messages
+            .warning_texts()
             .join("")
             .contains("300 posts are kept in")
     );
@@ -375,7 +376,7 @@ fn what_cannot_be_read_for_now_keeps_its_place() {
     exchange();
     let is_said = |text: &String| text.contains("for now") && text.contains("endpoint-spool");
     until("it is said", || {
-        warnings(&rig.messages()).iter().any(is_said)
+        rig.messages().warning_texts().iter().any(is_said)
     });
     server.set(|_| OK);
     assert_eq!(posts(&rig.element, "spooled"), 6);

@@ -13,7 +13,7 @@ use gst_video::{VideoFormat, VideoInfo};
 use tempfile::TempDir;
 
 use crate::shared::rig::Rig;
-use crate::shared::{Messages, at, child, files, init, is_child, lines, until};
+use crate::shared::{at, child, files, init, is_child, lines, until};
 
 const DISK: u64 = 4 << 20;
 /// Of a frame.
@@ -112,14 +112,6 @@ fn whole() -> Vec<u64> {
         .collect()
 }
 
-fn texts(messages: &Messages) -> Vec<String> {
-    messages
-        .warnings()
-        .into_iter()
-        .map(|(_, text)| text)
-        .collect()
-}
-
 fn log() -> Vec<u64> {
     let lines = lines(&Path::new(&disk()).join("log.jsonl"));
     lines
@@ -143,7 +135,11 @@ fn the_oldest_make_way_on_a_full_disk() {
         push(&rig, number).unwrap();
     }
     let messages = rig.end();
-    assert!(texts(&messages).is_empty(), "{:?}", texts(&messages));
+    assert!(
+        messages.warning_texts().is_empty(),
+        "{:?}",
+        messages.warning_texts()
+    );
     let there = whole();
     assert_eq!(there, (300 - there.len() as u64..300).collect::<Vec<_>>());
     assert!(there.len() > 50, "{there:?}");
@@ -183,7 +179,7 @@ fn some_stays_free() {
     for number in 200..205 {
         push(&rig, number).unwrap();
     }
-    let texts = texts(&rig.end());
+    let texts = rig.end().warning_texts();
     assert_eq!((rig.count("captured"), rig.count("dropped-full")), (0, 5));
     assert!(
         texts.len() == 1 && texts[0].contains("min-free-bytes"),
@@ -206,7 +202,7 @@ fn a_full_disk_drops_if_told_so() {
     assert_eq!(rig.count("captured"), there.len() as u64);
     assert_eq!(rig.count("dropped-full"), 100 - there.len() as u64);
     assert_eq!(log(), there);
-    let first = texts(&rig.messages());
+    let first = rig.messages().warning_texts();
     assert!(first.len() == 1 && first[0].contains("space"), "{first:?}");
     for number in &there[..there.len() / 2] {
         fs::remove_file(Path::new(&disk()).join(format!("{number:06}.raw"))).unwrap();

@@ -14,34 +14,15 @@ use gst::prelude::*;
 use tempfile::TempDir;
 
 use crate::shared::rig::{Rig, numbered_bytes, numbers_in};
-use crate::shared::{Messages, at, files, lines, until};
+use crate::shared::{at, files, lines, until};
 
 const FRAME: u64 = 64;
-
-fn texts(messages: &Messages) -> Vec<String> {
-    messages
-        .warnings()
-        .into_iter()
-        .map(|(_, text)| text)
-        .collect()
-}
-
-/// A rig that captures every frame of what it is given into this folder.
-fn rig(location: &str, properties: &[(&str, &str)]) -> Rig {
-    let mut all = vec![
-        ("interval", "1"),
-        ("overflow", "block"),
-        ("location", location),
-    ];
-    all.extend(properties);
-    Rig::new(&all)
-}
 
 #[test]
 fn the_newest_remain_with_their_labels_and_copies() {
     let folder = TempDir::new().unwrap();
     let log = at(&folder, "log.jsonl");
-    let rig = rig(
+    let rig = Rig::saving(
         &at(&folder, "%06d.npy"),
         &[
             ("max-files", "5"),
@@ -53,7 +34,11 @@ fn the_newest_remain_with_their_labels_and_copies() {
     );
     rig.push_all(0..40);
     let messages = rig.end();
-    assert!(texts(&messages).is_empty(), "{:?}", texts(&messages));
+    assert!(
+        messages.warning_texts().is_empty(),
+        "{:?}",
+        messages.warning_texts()
+    );
     let mut expected = vec!["log.jsonl".to_owned()];
     for number in 35..40 {
         let bytes = fs::read(folder.path().join(format!("{number:06}.npy"))).unwrap();
@@ -76,7 +61,7 @@ fn a_log_on_another_full_disk_costs_no_picture() {
     for name in earlier {
         fs::write(folder.path().join(name), "mine").unwrap();
     }
-    let rig = rig(
+    let rig = Rig::saving(
         &at(&folder, "%06d.raw"),
         &[
             ("max-files", "100"),
@@ -85,7 +70,7 @@ fn a_log_on_another_full_disk_costs_no_picture() {
         ],
     );
     rig.push_all(0..20);
-    let texts = texts(&rig.end());
+    let texts = rig.end().warning_texts();
     assert_eq!(files(folder.path()), earlier);
     assert_eq!((rig.count("dropped-full"), rig.count("rotated")), (20, 0));
     assert!(
@@ -108,7 +93,7 @@ fn labels_elsewhere_go_with_their_pictures_also_those_of_an_earlier_run() {
             // Written in their order, which the next run tells their age by.
             ("workers", "1"),
         ];
-        let rig = rig(&at(&folder, "pictures/%06d.raw"), &properties);
+        let rig = Rig::saving(&at(&folder, "pictures/%06d.raw"), &properties);
         rig.push_all(numbers);
         rig.end();
     };
@@ -140,7 +125,7 @@ fn runs_that_follow_count_what_is_there_and_touch_nothing_else() {
     }
     let mut next = 0;
     for _ in 0..4 {
-        let rig = rig(
+        let rig = Rig::saving(
             &at(&folder, "{stream}/%06d.raw"),
             &[
                 ("max-files", "7"),
@@ -187,7 +172,10 @@ fn two_elements_on_one_location_keep_to_the_limit_at_every_moment() {
     let done = AtomicBool::new(false);
     let location = at(&folder, "%06d.raw");
     let properties = [("max-files", "9"), ("on-full", "rotate")];
-    let rigs = [rig(&location, &properties), rig(&location, &properties)];
+    let rigs = [
+        Rig::saving(&location, &properties),
+        Rig::saving(&location, &properties),
+    ];
     thread::scope(|scope| {
         let watching = scope.spawn(|| watch(&path, &done));
         let feeding = rigs
@@ -216,7 +204,7 @@ fn bytes_are_those_of_all_files_and_hold_at_every_moment() {
     let folder = TempDir::new().unwrap();
     let done = AtomicBool::new(false);
     let limit = (6 * FRAME + 10).to_string();
-    let rig = rig(
+    let rig = Rig::saving(
         &at(&folder, "%06d.raw"),
         &[
             ("max-bytes", &limit),
@@ -235,7 +223,7 @@ fn bytes_are_those_of_all_files_and_hold_at_every_moment() {
     assert_eq!(numbers_in(folder.path()), newest);
     assert_eq!(rig.count("rotated"), 494);
     // Larger than all that may be there: dropped, and nothing else is lost for it.
-    let rig = crate::files::rig(
+    let rig = Rig::saving(
         &at(&folder, "%06d.raw"),
         &[
             ("max-bytes", "63"),
@@ -247,7 +235,7 @@ fn bytes_are_those_of_all_files_and_hold_at_every_moment() {
     let messages = rig.end();
     assert_eq!((rig.count("captured"), rig.count("dropped-full")), (0, 5));
     assert_eq!(numbers_in(folder.path()), newest);
-    let texts = texts(&messages);
+    let texts = messages.warning_texts();
     assert!(
         texts.len() == 1 && texts[0].contains("max-bytes"),
         "{texts:?}"
@@ -258,7 +246,7 @@ fn bytes_are_those_of_all_files_and_hold_at_every_moment() {
 fn dropping_is_counted_and_ends_when_there_is_room() {
     let folder = TempDir::new().unwrap();
     let log = at(&folder, "log.jsonl");
-    let rig = rig(
+    let rig = Rig::saving(
         &at(&folder, "%06d.raw"),
         &[
             ("max-files", "3"),
@@ -273,7 +261,7 @@ fn dropping_is_counted_and_ends_when_there_is_room() {
         files(folder.path()),
         ["000000.raw", "000001.raw", "000002.raw", "log.jsonl"]
     );
-    let first = texts(&rig.messages());
+    let first = rig.messages().warning_texts();
     assert!(
         first.len() == 1 && first[0].contains("max-files"),
         "{first:?}"
@@ -287,7 +275,7 @@ fn dropping_is_counted_and_ends_when_there_is_room() {
         rig.count("captured") == 4
     });
     rig.push_all(next..next + 3);
-    let rest = texts(&rig.end());
+    let rest = rig.end().warning_texts();
     assert!(
         rest.len() == 2 && rest[0].contains("again") && rest[1].contains("max-files"),
         "{rest:?}"
@@ -303,7 +291,7 @@ fn dropping_is_counted_and_ends_when_there_is_room() {
 fn stopping_is_one_error_and_what_was_before_is_whole() {
     let folder = TempDir::new().unwrap();
     let log = at(&folder, "log.jsonl");
-    let rig = rig(
+    let rig = Rig::saving(
         &at(&folder, "%06d.raw"),
         &[("max-files", "3"), ("log-location", &log)],
     );
@@ -329,7 +317,7 @@ fn stopping_is_one_error_and_what_was_before_is_whole() {
     assert_eq!(lines(log.as_ref()).len(), 3);
     rig.stop();
     // Nor does the next run begin.
-    let rig = crate::files::rig(&at(&folder, "%06d.raw"), &[("max-files", "3")]);
+    let rig = Rig::saving(&at(&folder, "%06d.raw"), &[("max-files", "3")]);
     let _ = rig.push(0);
     until("the error", || !rig.messages().errors().is_empty());
     assert_eq!(numbers_in(folder.path()), [0, 1, 2]);
@@ -359,7 +347,7 @@ fn frames_of_a_pre_roll_are_captures_of_their_own() {
 #[test]
 fn files_that_vanish_or_cannot_be_written_to_are_no_trouble() {
     let folder = TempDir::new().unwrap();
-    let rig = rig(
+    let rig = Rig::saving(
         &at(&folder, "%06d.raw"),
         &[("max-files", "3"), ("on-full", "rotate")],
     );
@@ -372,7 +360,11 @@ fn files_that_vanish_or_cannot_be_written_to_are_no_trouble() {
     fs::set_permissions(&read_only, permissions).unwrap();
     rig.push_all(3..6);
     let messages = rig.end();
-    assert!(texts(&messages).is_empty(), "{:?}", texts(&messages));
+    assert!(
+        messages.warning_texts().is_empty(),
+        "{:?}",
+        messages.warning_texts()
+    );
     assert_eq!(numbers_in(folder.path()), [3, 4, 5]);
 }
 
@@ -380,7 +372,7 @@ fn files_that_vanish_or_cannot_be_written_to_are_no_trouble() {
 fn what_is_overwritten_needs_no_room() {
     let folder = TempDir::new().unwrap();
     for run in 0..2 {
-        let rig = rig(
+        let rig = Rig::saving(
             &at(&folder, "%06d.raw"),
             &[
                 ("max-files", "4"),
@@ -390,7 +382,11 @@ fn what_is_overwritten_needs_no_room() {
         );
         rig.push_all(run * 100..run * 100 + 4);
         let messages = rig.end();
-        assert!(texts(&messages).is_empty(), "{:?}", texts(&messages));
+        assert!(
+            messages.warning_texts().is_empty(),
+            "{:?}",
+            messages.warning_texts()
+        );
         let expected: Vec<u64> = (run * 100..run * 100 + 4).collect();
         assert_eq!(numbers_in(folder.path()), expected);
     }
@@ -403,7 +399,7 @@ fn the_log_is_no_capture_even_if_the_template_can_name_it() {
     let log = log.replace("{reason}", "interval");
     let location = at(&folder, "{reason}-{label}");
     let location = format!("{location}{}", "{frame:06}");
-    let rig = rig(
+    let rig = Rig::saving(
         &location,
         &[
             ("encoding", "raw"),

@@ -75,17 +75,8 @@ pub fn limits(
 
 #[cfg(test)]
 mod tests {
-    use super::super::Config;
+    use super::super::tests::check;
     use super::*;
-
-    fn check(change: impl FnOnce(&mut Settings)) -> Result<Config, SettingsError> {
-        let mut settings = Settings {
-            location: Some("out/%06d.jpg".into()),
-            ..Settings::default()
-        };
-        change(&mut settings);
-        Config::try_from(&settings)
-    }
 
     #[test]
     fn limits_that_limit_nothing_name_the_property() {

@@ -53,6 +53,7 @@ pub struct EndpointSnapshot {
     /// closed, open or half-open.
     pub breaker: &'static str,
     /// Why the last attempt failed, until the server answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
     /// ns.
     pub post_time_p50: u64,
