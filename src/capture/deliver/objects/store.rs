@@ -88,6 +88,7 @@ fn whole_text(error: &dyn std::error::Error) -> String {
 fn is_stranger(text: &str) -> bool {
     [
         "InvalidAccessKeyId",
+        "NotSignedUp",
         "SignatureDoesNotMatch",
         "ExpiredToken",
         "InvalidToken",
