@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use common::rig::{Rig, numbered_bytes};
-use common::{Messages, at, child, files, is_child, lines, until};
+use common::{at, child, files, is_child, lines, until};
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 use tempfile::TempDir;
