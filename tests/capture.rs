@@ -124,7 +124,9 @@ fn eos_after_max_ends_a_pipeline_and_no_other_branch() {
     assert_eq!(passed.try_iter().count(), 200);
     let capture = pipeline.by_name("capture").unwrap();
     assert_eq!(common::count(&capture, "captured"), 3);
-    assert_eq!(common::count(&capture, "not-selected"), 197);
+    // It has said its end: nobody waits for what its queue still holds.
+    let not_selected = common::count(&capture, "not-selected");
+    assert!((8..=197).contains(&not_selected), "{not_selected}");
     assert_eq!(files(folder.path()).len(), 3);
 }
 

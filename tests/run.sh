@@ -86,6 +86,10 @@ cargo build --locked --release --lib
 stage "symbols"
 tests/check-symbols.sh target/release/libgstdsframe.so
 
+stage "faults, briefly"
+private_registry faults
+GST_PLUGIN_PATH=$PWD/target/release PYTHONDONTWRITEBYTECODE=1 python3 tests/faults/night.py --seconds 20
+
 stage "meson"
 tests/meson.sh
 
