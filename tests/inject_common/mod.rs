@@ -306,7 +306,7 @@ pub fn launch(line: &str) -> Command {
 
 /// How a process ended and what it said. Killed after `limit`, it has no exit code.
 fn run(command: &mut Command, limit: Duration) -> (Output, String) {
-    let output = launch::end(start(command), limit);
+    let (output, _) = launch::end(start(command), limit);
     let text = launch::said(&output);
     (output, text)
 }

@@ -8,7 +8,6 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
@@ -75,26 +74,27 @@ pub fn line(folder: &Path, line: &str) -> Command {
     command
 }
 
-/// Waits for the end, and kills what does not end in time.
-pub fn end(child: Child, limit: Duration) -> Output {
+/// Waits for the end, and kills what does not end in time. Returns whether it did by itself.
+pub fn end(child: Child, limit: Duration) -> (Output, bool) {
     let id = child.id().to_string();
     let (done, ended) = std::sync::mpsc::channel::<()>();
     let killer = std::thread::spawn(move || {
-        if ended.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        let late = ended.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
+        if late {
             let _ = Command::new("kill").args(["-9", &id]).status();
         }
+        late
     });
     let output = child.wait_with_output().unwrap();
     drop(done);
-    killer.join().unwrap();
-    output
+    let late = killer.join().unwrap();
+    (output, !late)
 }
 
 /// Waits for the end, which must come in time.
 pub fn finish(child: Child, limit: Duration) -> Output {
-    let output = end(child, limit);
-    let killed = output.status.signal() == Some(9);
-    assert!(!killed, "did not end within {limit:?}: {output:?}");
+    let (output, by_itself) = end(child, limit);
+    assert!(by_itself, "did not end within {limit:?}: {output:?}");
     output
 }
 
