@@ -133,6 +133,7 @@ impl DsFrameCapture {
         }
         run.worker.process().outlet.saved_summary();
         let stuck = run.worker.stop();
+        self.sum_up(&run);
         if stuck > 0 {
             gst::warning!(
                 CAT,
@@ -145,6 +146,12 @@ impl DsFrameCapture {
         if let Some(watch) = watch {
             watch.end();
         }
+    }
+
+    fn sum_up(&self, run: &Run) {
+        let counts = lock(&self.stats).total();
+        gst::info!(CAT, imp = self, "{counts:?}");
+        run.worker.process().outlet.sum_up(&counts);
     }
 
     fn abandon(&self, run: &Run) {
@@ -267,6 +274,9 @@ impl DsFrameCapture {
                 }
             };
             dropped.ticket.settle(Fate::DroppedOverflow);
+            if run.config.overflow == Overflow::Auto {
+                run.worker.process().outlet.say_full(run.config.queue_size);
+            }
             if let Some(capture) = dropped.captures.last() {
                 gst::debug!(
                     CAT,
@@ -726,6 +736,7 @@ impl WaitEvent for DsFrameCapture {
         // Paused meanwhile, perhaps: EOS is for PLAYING.
         parent_wait_event(self, event)?;
         run.worker.process().outlet.saved_summary();
+        self.sum_up(&run);
         if run.worker.process().has_failed() {
             return Err(gst::FlowError::Error);
         }

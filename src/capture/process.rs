@@ -324,6 +324,7 @@ impl Delivery {
             && !self.eos_posted.swap(true, Ordering::AcqRel)
         {
             self.outlet.saved_summary();
+            self.outlet.sum_up(&self.stats.total());
             if let Some(poster) = self.poster.get() {
                 poster.say_end();
             }

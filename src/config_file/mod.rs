@@ -71,7 +71,7 @@ impl ConfigFile {
             property: PROPERTY,
             reason: match problem.line {
                 Some(_) => format!("{}, {problem}", path.display()),
-                None => format!("{} {problem}", path.display()),
+                None => format!("{}: {problem}", path.display()),
             },
         };
         let text = read::read(path).map_err(wrong)?;

@@ -207,7 +207,7 @@ const WRONG: [(&str, &str, &str); 84] = [
     (
         "a.yml",
         "property:\n  a: {b: c}\n",
-        "line 2: key \"a\" has keys below it, and takes a value: check the indentation",
+        "line 2: key \"a\" has keys below it, and takes a value: check the indentation, or put quotes around a value that begins with {",
     ),
     (
         "a.yml",

@@ -130,7 +130,8 @@ impl Reader<'_> {
             _ => Err(Problem::at(
                 line,
                 format!(
-                    "key \"{key}\" has keys below it, and takes a value: check the indentation"
+                    "key \"{key}\" has keys below it, and takes a value: check the indentation, \
+                     or put quotes around a value that begins with {{"
                 ),
             )),
         }

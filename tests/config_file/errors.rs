@@ -44,22 +44,22 @@ fn what_cannot_be_read() {
     };
     wrong(
         &folder.path().join("none.yml"),
-        "FILE there is no such file",
+        "FILE: there is no such file",
     );
-    wrong(folder.path(), "FILE is a folder, not a file");
-    wrong(&write(&folder, "empty.yml", ""), "FILE is empty");
+    wrong(folder.path(), "FILE: is a folder, not a file");
+    wrong(&write(&folder, "empty.yml", ""), "FILE: is empty");
     wrong(
         &write(&folder, "empty.txt", "# only\n"),
-        "FILE is empty but for comments",
+        "FILE: is empty but for comments",
     );
     wrong(
         &write(&folder, "a/b", "x").join("c.yml"),
-        "FILE cannot be read: Not a directory (os error 20)",
+        "FILE: cannot be read: Not a directory (os error 20)",
     );
     let huge = write(&folder, "huge.yml", &"#\n".repeat(1 << 20));
     wrong(
         &huge,
-        "FILE is larger than 1 MiB, which no configuration is",
+        "FILE: is larger than 1 MiB, which no configuration is",
     );
     let binary = folder.path().join("binary.yml");
     std::fs::write(&binary, b"a: b\n\0\0").unwrap();
@@ -73,8 +73,8 @@ fn what_cannot_be_read() {
     let fifo = folder.path().join("fifo.yml");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();
     assert!(made.unwrap().success());
-    wrong(&fifo, "FILE is not a regular file");
-    wrong(Path::new("/dev/null"), "FILE is not a regular file");
+    wrong(&fifo, "FILE: is not a regular file");
+    wrong(Path::new("/dev/null"), "FILE: is not a regular file");
     let closed = write(&folder, "closed.yml", "property:\n");
     let nobody = std::fs::Permissions::from_mode(0o000);
     std::fs::set_permissions(&closed, nobody).unwrap();
@@ -82,7 +82,7 @@ fn what_cannot_be_read() {
     if std::fs::File::open(&closed).is_err() {
         wrong(
             &closed,
-            "FILE permission denied; make it readable for the user who runs the pipeline",
+            "FILE: permission denied; make it readable for the user who runs the pipeline",
         );
     }
 }

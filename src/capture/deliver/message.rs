@@ -4,6 +4,7 @@
 
 //! What is said on the bus, and how often: nobody may be reading, and the bus has no bound.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use gst::prelude::*;
 use crate::capture::CAT;
 use crate::capture::job::Facts;
 use crate::capture::picture::Saved;
+use crate::capture::stats::Counts;
 use crate::fault::Fault;
 
 /// `dsframecapture-saved` messages in a second, at most.
@@ -57,11 +59,49 @@ impl Budget {
 }
 
 /// The way to the element's bus from any thread. Holds no strong reference.
+/// Nothing, where all that was selected is captured.
+fn summed_up(counts: &Counts) -> Option<String> {
+    let Counts { seen, selected, .. } = *counts;
+    if seen > 0 && selected == 0 {
+        return Some(format!(
+            "none of {seen} frames was selected: interval, start-time, mode and the filters of \
+             detections decide"
+        ));
+    }
+    let lost = [
+        ("failed", counts.failed),
+        (
+            "were dropped for want of room in the queue",
+            counts.dropped_overflow,
+        ),
+        ("were dropped at a limit", counts.dropped_full),
+        (
+            "were dropped at the end of drain-timeout",
+            counts.dropped_timeout,
+        ),
+        ("were dropped by a flush or a stop", counts.dropped_flush),
+    ];
+    let parts: Vec<_> = lost
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| format!("{count} {what}"))
+        .collect();
+    (!parts.is_empty()).then(|| {
+        let captured = counts.captured;
+        format!(
+            "{captured} of {selected} selected frames were captured: {}",
+            parts.join(", ")
+        )
+    })
+}
+
 #[derive(Debug)]
 pub struct Outlet {
     element: glib::WeakRef<gst::Element>,
     saved: Mutex<Budget>,
     warnings: Mutex<Budget>,
+    said_full: AtomicBool,
+    summed_up: Mutex<String>,
 }
 
 fn lock(budget: &Mutex<Budget>) -> MutexGuard<'_, Budget> {
@@ -74,6 +114,8 @@ impl Outlet {
             element: element.downgrade(),
             saved: Mutex::new(Budget::new(SAVED_PER_SECOND)),
             warnings: Mutex::new(Budget::new(WARNINGS_PER_SECOND)),
+            said_full: AtomicBool::new(false),
+            summed_up: Mutex::default(),
         }
     }
 
@@ -151,10 +193,38 @@ impl Outlet {
     pub fn info(&self, text: &str) {
         self.post(|element| {
             gst::info!(CAT, obj = element, "{text}");
+            // `gst-launch-1.0` prints the debug text, and nothing without one.
             gst::message::Info::builder(gst::ResourceError::Write, text)
+                .debug(text)
                 .src(element)
                 .build()
         });
+    }
+
+    /// What `overflow=auto` does in a live pipeline, the first time.
+    pub fn say_full(&self, queue_size: usize) {
+        if self.said_full.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let text = format!(
+            "captures are dropped, and counted: the source is live, and queue-size ({queue_size}) \
+             of them are waiting already; raise queue-size or workers, capture fewer or smaller \
+             pictures, or set overflow=block to have the pipeline wait"
+        );
+        self.warn(&Fault::resource(gst::ResourceError::Busy, text));
+    }
+
+    /// At an end, what was lost, or that nothing was selected. Not again for the same.
+    pub fn sum_up(&self, counts: &Counts) {
+        let text = summed_up(counts).unwrap_or_default();
+        let mut last = self
+            .summed_up
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *last != text && !text.is_empty() {
+            self.info(&text);
+        }
+        *last = text;
     }
 
     /// A warning about one of possibly many captures.
@@ -195,6 +265,34 @@ impl Outlet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn losses_are_summed_up_and_nothing_else() {
+        let all = Counts {
+            seen: 9,
+            not_selected: 4,
+            selected: 5,
+            captured: 5,
+            ..Counts::default()
+        };
+        assert_eq!(summed_up(&all), None);
+        assert_eq!(summed_up(&Counts::default()), None);
+        let some = Counts {
+            captured: 2,
+            failed: 1,
+            dropped: 2,
+            dropped_full: 2,
+            ..all
+        };
+        let text = "2 of 5 selected frames were captured: 1 failed, 2 were dropped at a limit";
+        assert_eq!(summed_up(&some).as_deref(), Some(text));
+        let none = Counts {
+            seen: 9,
+            not_selected: 9,
+            ..Counts::default()
+        };
+        assert!(summed_up(&none).unwrap().contains("none of 9 frames"));
+    }
 
     #[test]
     fn a_budget_allows_so_many_a_second_and_sums_up_the_rest() {

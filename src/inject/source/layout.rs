@@ -122,7 +122,7 @@ impl Layout {
                 property: missing[0],
                 reason: format!(
                     "{what} has no header that we know, so it is read as raw frames, and for \
-                     these {} must be set",
+                     these {} must be set; media (mp4, mkv, ...) goes into uri",
                     missing.join(", ")
                 ),
             });
