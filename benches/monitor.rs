@@ -129,7 +129,7 @@ fn run(watched: bool, seconds: u64) -> Res<Spent> {
         process: (cpu()? - before.0) / wall,
         server: (cpu_of("dsframemonitor")? - before.1) / wall,
         seen: cap.property::<gst::Structure>("stats").get("seen")?,
-        captured: cap.property("captured"),
+        captured: cap.property::<u32>("captured").into(),
     };
     pipeline.set_state(gst::State::Null)?;
     Ok(spent)
