@@ -228,8 +228,8 @@ fn the_breaker_opens_half_opens_and_closes() {
     });
     let infos: Vec<_> = infos.collect();
     let count = |text: &str| infos.iter().filter(|it| it.contains(text)).count();
-    // When it begins, when it ends, and what was lost.
-    assert_eq!(infos.len(), 3, "{infos:?}");
+    // When it begins, when it ends, and what was lost, of posts and of frames.
+    assert_eq!(infos.len(), 4, "{infos:?}");
     assert_eq!(
         (count("for now: "), count(" failed and 0 were dropped")),
         (1, 1),
