@@ -188,10 +188,12 @@ impl Shared {
             state.breaker.failed(now, asked);
             let is_open = state.breaker.phase() == Phase::Open;
             let gives_up = self.spool.is_none() && (is_last || is_open);
-            let wait = match gives_up {
+            let wait = match (is_open, gives_up) {
+                // The breaker says when to try again, and counts in what the server asked for.
+                (true, _) => None,
                 // The next one need not wait, unless the server said so.
-                true => asked.filter(|_| !is_open),
-                false => Some(wait),
+                (false, true) => asked,
+                (false, false) => Some(wait),
             };
             state.pause = wait.and_then(|wait| now.checked_add(wait));
             gives_up
