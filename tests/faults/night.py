@@ -122,8 +122,11 @@ def unsteady(port, folder, until, errors, runs):
     run = 1
     while time.monotonic() < until:
         process = start(line(port, folder, run), errors)
-        time.sleep(random.uniform(1, 10))
         how = random.choice([signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+        # An EOS that comes before a pipeline plays is lost in GStreamer.
+        while how == signal.SIGINT and process.poll() is None and not logged(folder, run, True):
+            time.sleep(0.1)
+        time.sleep(random.uniform(1, 10))
         if process.poll() is not None:
             fail(f"run {run} ended by itself with {process.returncode}")
         status = end(process, how)
